@@ -1,0 +1,1 @@
+//! Policies, people, decisions and their signatures.

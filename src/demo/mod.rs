@@ -1,0 +1,1 @@
+//! Three servers and a small system of Esclusa's own.

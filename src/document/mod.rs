@@ -1,0 +1,1 @@
+//! YAML text to spanned nodes, the collecting decoder, and diagnostics with their source lines.

@@ -1,0 +1,1 @@
+//! Performs effects and journals what came of them.

@@ -1,0 +1,1 @@
+//! Templates, conditions and selectors; the one door to the template engine.

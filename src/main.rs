@@ -1,0 +1,3 @@
+//! The `esclusa` program.
+
+fn main() {}

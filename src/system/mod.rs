@@ -1,0 +1,5 @@
+//! The data sheet of a system (*ficha*).
+
+pub mod sheet;
+
+pub use sheet::{Origin, Owner, SystemSheet, VersionProbe};

@@ -1,0 +1,1 @@
+//! SSH: connections, the persistent shell, detached units, streams.
