@@ -105,6 +105,6 @@ mod tests {
         }
         assert_eq!(redactor.text("a p'w \"x\" 1234 b"), "a <secret:db> b");
         assert!(redactor.finds("xx p'w \"x\" 1234"));
-        assert_eq!(format!("{redactor:?}").contains("1234"), false);
+        assert!(!format!("{redactor:?}").contains("1234"));
     }
 }
