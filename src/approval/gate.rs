@@ -21,6 +21,9 @@ pub struct Subject {
 }
 
 /// A run's stop at which people decide. Nothing in it changes after it was opened.
+///
+/// Decisions name its digest: a field that is added later is left out of the JSON where it is empty, or
+/// gates that wait across an upgrade lose their decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
     /// Its id.
@@ -58,6 +61,12 @@ impl Gate {
         opened_at.plus_seconds(rule.decide_within_seconds)
     }
 
+    /// The digest of everything in the gate; decisions name it, so an edited gate has none.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        super::policy::digest(self)
+    }
+
     /// Whether an approval would loosen the policy.
     #[must_use]
     pub fn weakens(&self) -> bool {
@@ -78,6 +87,7 @@ impl Gate {
         Statement {
             format: STATEMENT_FORMAT,
             gate: self.id.clone(),
+            gate_digest: self.digest(),
             run: self.run.clone(),
             release: self.subject.release,
             plan: self.subject.plan,
@@ -205,6 +215,14 @@ mod tests {
         assert_eq!(
             refused,
             Refusal::SharedIdentity { person: trial::person("diana"), other: trial::person("robot") }
+        );
+        let mut people = trial::people();
+        people.0.get_mut(&trial::person("pablo")).unwrap().account = Some("dario".to_owned());
+        gate.people = people_digest(&people);
+        let refused = eligible(&gate, &trial::person("dario"), &people).unwrap_err();
+        assert_eq!(
+            refused,
+            Refusal::SharedIdentity { person: trial::person("dario"), other: trial::person("pablo") }
         );
     }
 }

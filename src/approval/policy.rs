@@ -53,7 +53,7 @@ pub fn people_digest(people: &People) -> Digest {
 
 // The model holds integers and texts only, so canonical text exists; an empty text would still be a
 // constant that no honest value shares.
-fn digest<T: Serialize>(value: &T) -> Digest {
+pub(super) fn digest<T: Serialize>(value: &T) -> Digest {
     Digest::of(canonical(value).unwrap_or_default().as_bytes())
 }
 

@@ -31,6 +31,8 @@ pub struct Statement {
     pub format: u32,
     /// The gate.
     pub gate: String,
+    /// Digest of the whole gate: its rule, its requester, its deadline and what it loosens.
+    pub gate_digest: Digest,
     /// The run that waits at it.
     pub run: RunId,
     /// What is installed.

@@ -1,3 +1,4 @@
+use super::super::escape;
 use super::*;
 use crate::model::Digest;
 use std::{fs, path::PathBuf};
