@@ -257,4 +257,32 @@ mod tests {
         assert_eq!(may_run(&judged, None), Err(Refusal::UnknownCaller));
         assert_eq!(may_run(&Judged::from(&production()), None), Ok(()));
     }
+
+    #[test]
+    fn a_weaker_policy_takes_effect_only_by_those_whom_the_old_one_names() {
+        use super::super::{Decision, Verdict, evaluate};
+        let old = Judged::from(&production());
+        let mut weaker = production();
+        weaker.restore_on_failure = false;
+        let (judged, weakening) = stricter(&old, &weaker);
+        let mut gate = trial::gate(&["director"], true);
+        gate.subject.policy = judged.digest();
+        let approve = |gate: &super::super::Gate| {
+            let decision = trial::decide(gate, "diana", Decision::Approve);
+            match evaluate(gate, &[decision], &trial::people(), gate.opened_at.plus_seconds(120)) {
+                Verdict::Approved(approved) => approved,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(in_force_after(&old, &weaker, &approve(&gate)), old, "the gate did not show it");
+        gate.weakening = weakening;
+        assert_eq!(in_force_after(&old, &weaker, &approve(&gate)), Judged::from(&weaker));
+
+        assert_eq!(Approved::not_required(&old), None);
+        let mut open = production();
+        open.approve = None;
+        let nobody = Approved::not_required(&Judged::from(&open)).unwrap();
+        assert!(nobody.holds_at(trial::OPENED) && !nobody.signed() && nobody.by().is_empty());
+        assert_eq!(in_force_after(&old, &weaker, &nobody), old, "nobody was asked");
+    }
 }
