@@ -66,8 +66,7 @@ impl Store {
         let head = rows.last().map_or(run.head, |event| event.hash);
         let count = run.events + rows.len() as u64;
         let sql = "UPDATE runs SET state = $2, waiting_for = $3, events = $4, head = $5 WHERE id = $1";
-        let binds =
-            binds![lease.run(), append.state.as_str(), append.waiting_for.as_deref(), count, head];
+        let binds = binds![lease.run(), append.state.as_str(), append.waiting_for.as_deref(), count, head];
         write.execute(sql, binds).await?;
         if let Some(exit) = append.final_exit {
             end(&mut write, now, &RunRow { head, events: count, ..run }, exit, &append.state).await?;
@@ -82,7 +81,8 @@ async fn end(write: &mut Write, now: Timestamp, run: &RunRow, exit: u8, state: &
     let id = &run.new.id;
     gates::supersede_open(write, now, id).await?;
     write.execute("DELETE FROM claims WHERE run = $1", binds![id]).await?;
-    let sql = "UPDATE runs SET final_exit = $2, ended_at = $3, owner = NULL, lease_until = NULL WHERE id = $1";
+    let sql =
+        "UPDATE runs SET final_exit = $2, ended_at = $3, owner = NULL, lease_until = NULL WHERE id = $1";
     write.execute(sql, binds![id, i64::from(exit), now]).await?;
     let entry = NewLedgerEntry {
         kind: "run_ended".to_owned(),

@@ -3,9 +3,9 @@
 use super::append::check_json;
 use super::database::{Result, Row, binds};
 use super::error::StoreError;
+use super::gates;
 use super::ledger::{self, NewLedgerEntry};
 use super::opening::Store;
-use super::gates;
 use crate::model::{Digest, EnvironmentName, PersonName, Role, RunId, Timestamp, canonical};
 use serde::Serialize;
 use serde_json::json;
@@ -66,7 +66,8 @@ impl Store {
             WHERE id = $1 AND closed_at IS NULL RETURNING run, environment";
         let rows = write.fetch(sql, binds![decision.gate.as_str()]).await?;
         let Some(gate) = rows.first() else {
-            let known = write.fetch("SELECT id FROM gates WHERE id = $1", binds![decision.gate.as_str()]).await?;
+            let known =
+                write.fetch("SELECT id FROM gates WHERE id = $1", binds![decision.gate.as_str()]).await?;
             return Err(match known.first() {
                 Some(_) => StoreError::conflict(format!("gate `{}` is closed", decision.gate)),
                 None => gates::unknown(&decision.gate),

@@ -23,8 +23,16 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    fn hashed(run: &RunId, previous: Digest, seq: u64, at: Timestamp, epoch: u64, body: String) -> Result<Self> {
-        let link = json!({"at": at, "body": body, "epoch": epoch, "previous": previous, "run": run, "seq": seq});
+    fn hashed(
+        run: &RunId,
+        previous: Digest,
+        seq: u64,
+        at: Timestamp,
+        epoch: u64,
+        body: String,
+    ) -> Result<Self> {
+        let link =
+            json!({"at": at, "body": body, "epoch": epoch, "previous": previous, "run": run, "seq": seq});
         let text = canonical(&link).map_err(|error| StoreError::conflict(error.to_string()))?;
         Ok(Self { seq, at, epoch, hash: Digest::of(text.as_bytes()), body })
     }
@@ -55,14 +63,8 @@ impl Store {
             if found != seq {
                 return Err(broken(id, seq, "it is missing"));
             }
-            let event = EventRow::hashed(
-                id,
-                previous,
-                seq,
-                row.time("at")?,
-                row.count("epoch")?,
-                row.text("body")?,
-            )?;
+            let event =
+                EventRow::hashed(id, previous, seq, row.time("at")?, row.count("epoch")?, row.text("body")?)?;
             if event.hash != row.digest("hash")? {
                 return Err(broken(id, seq, "its hash does not fit, so it was edited"));
             }

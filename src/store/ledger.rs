@@ -152,7 +152,12 @@ pub(super) async fn add(write: &mut Write, now: Timestamp, entry: NewLedgerEntry
 }
 
 /// Notes the policy of `run` as the one in force, unless it is already.
-pub(super) async fn set_policy(write: &mut Write, now: Timestamp, run: &RunRow, policy: String) -> Result<()> {
+pub(super) async fn set_policy(
+    write: &mut Write,
+    now: Timestamp,
+    run: &RunRow,
+    policy: String,
+) -> Result<()> {
     check_json("a policy", &policy)?;
     let environment = &run.new.environment;
     let rows = write.fetch(LAST_POLICY, binds![POLICY, environment.as_str()]).await?;

@@ -5,7 +5,7 @@ use super::error::StoreError;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -15,6 +15,8 @@ use std::time::Duration;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may take, waiting for a free one included.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(35);
+/// How long the first connection to PostgreSQL may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Connections that read at once.
 const READERS: u32 = 4;
 /// Connections to PostgreSQL.
@@ -47,10 +49,14 @@ impl Location {
         }
         let shown = redact(address);
         if shown != address {
-            return Err(refused(&shown, "keep its password in a secret and name that as `database_password`"));
+            return Err(refused(
+                &shown,
+                "keep its password in a secret and name that as `database_password`",
+            ));
         }
-        let mut options = PgConnectOptions::from_str(address)
-            .map_err(|_| refused(&shown, "it is not an address of the form `postgres://user@host/database`"))?;
+        let mut options = PgConnectOptions::from_str(address).map_err(|_| {
+            refused(&shown, "it is not an address of the form `postgres://user@host/database`")
+        })?;
         if let Some(password) = password {
             options = options.password(password.expose_secret());
         }
@@ -109,11 +115,13 @@ impl Location {
     /// Connects to PostgreSQL.
     pub(super) async fn postgres(&self) -> Result<Option<PgPool>> {
         let Place::Postgres { options, .. } = &self.0 else { return Ok(None) };
+        // The pool waits for a server that refuses; the first connection says at once what is wrong.
+        let first = tokio::time::timeout(CONNECT_TIMEOUT, options.connect());
+        first.await.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with((**options).clone())
-            .await?;
+            .connect_lazy_with((**options).clone());
         Ok(Some(pool))
     }
 }

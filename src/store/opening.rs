@@ -109,8 +109,9 @@ impl Store {
         let Database::Sqlite { writer, .. } = &self.database else {
             return Err(StoreError::Unsupported("a PostgreSQL store is copied with `pg_dump`"));
         };
-        let fails =
-            |error: std::io::Error| StoreError::conflict(format!("`{}` cannot be made: {error}", path.display()));
+        let fails = |error: std::io::Error| {
+            StoreError::conflict(format!("`{}` cannot be made: {error}", path.display()))
+        };
         // SQLite fills an empty file, so its mode is right before anything is in it.
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fails)?;
         let target = path

@@ -139,7 +139,9 @@ impl Store {
             }
             ("run_ended", Some(id)) => {
                 let run = self.noted_run(row, id).await?;
-                let Some(exit) = run.final_exit else { return edited(id, "it has ended and is shown as open") };
+                let Some(exit) = run.final_exit else {
+                    return edited(id, "it has ended and is shown as open");
+                };
                 if append::ending(&run, exit, &run.state)? != row.entry.body {
                     return edited(id, "its end is not the one that was noted");
                 }

@@ -112,7 +112,8 @@ async fn a_postgresql_store_says_who_is_logged_in_and_hides_the_password() {
     ));
     let wrong = secrecy::SecretString::from("wr0ng-p4ss".to_owned());
     let location =
-        esclusa::store::Location::parse(&ground.location().to_string(), ground.folder(), Some(wrong)).unwrap();
+        esclusa::store::Location::parse(&ground.location().to_string(), ground.folder(), Some(wrong))
+            .unwrap();
     let error = esclusa::store::Store::open(&location).await.unwrap_err();
     assert!(matches!(error, esclusa::store::StoreError::Unavailable(_)), "{error:?}");
     let shown = format!("{error} {error:?} {location:?}");
@@ -122,7 +123,8 @@ async fn a_postgresql_store_says_who_is_logged_in_and_hides_the_password() {
 #[tokio::test]
 async fn a_postgresql_server_that_is_not_there_is_unavailable() {
     let location =
-        esclusa::store::Location::parse("postgres://u@127.0.0.1:1/d", std::path::Path::new("/"), None).unwrap();
+        esclusa::store::Location::parse("postgres://u@127.0.0.1:1/d", std::path::Path::new("/"), None)
+            .unwrap();
     let error = esclusa::store::Store::open(&location).await.unwrap_err();
     assert!(matches!(error, esclusa::store::StoreError::Unavailable(_)), "{error:?}");
 }

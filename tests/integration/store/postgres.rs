@@ -17,7 +17,10 @@ pub fn socket_folder() -> Option<&'static Path> {
 
 fn start() -> Option<PathBuf> {
     let Some(bin) = binaries() else {
-        assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed, and with `CI` nothing is left out");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "PostgreSQL is not installed, and with `CI` nothing is left out"
+        );
         eprintln!("left out: the PostgreSQL store, since no `initdb` was found below /usr/lib/postgresql");
         return None;
     };
@@ -54,7 +57,11 @@ fn start() -> Option<PathBuf> {
     std::mem::forget(shell.stdin.take());
     let begun = Instant::now();
     while !folder.join(".s.PGSQL.5432").exists() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "PostgreSQL did not start, see {}", folder.display());
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "PostgreSQL did not start, see {}",
+            folder.display()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     Some(folder)

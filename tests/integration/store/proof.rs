@@ -113,7 +113,10 @@ pub async fn an_edited_run_shows(ground: &Ground) {
     for (edit, back) in table {
         ground.tamper(&[&format!("UPDATE runs SET {edit}")]).await.unwrap();
         let error = store.verify_ledger(&[]).await.unwrap_err();
-        assert!(matches!(&error, LedgerError::RunEdited { run: found, .. } if *found == run.new.id), "{error}");
+        assert!(
+            matches!(&error, LedgerError::RunEdited { run: found, .. } if *found == run.new.id),
+            "{error}"
+        );
         ground.tamper(&[&format!("UPDATE runs SET {back}")]).await.unwrap();
         store.verify_ledger(&[]).await.unwrap();
     }
