@@ -1,0 +1,53 @@
+//! `assert`: conditions that must hold.
+
+use super::{
+    KeyKind, Module, ModuleError, ModuleKeys, Outcome,
+    args::Args,
+    keys::{may, must},
+    registered,
+};
+use crate::model::{Answer, Script, Value};
+
+pub(super) const KEYS: ModuleKeys = ModuleKeys {
+    module: "assert",
+    about: "stops here unless every condition holds",
+    keys: &[
+        must("that", KeyKind::Conditions, "expressions that yield booleans"),
+        may("message", KeyKind::Text, "what to say when one does not hold"),
+    ],
+};
+
+pub(super) struct Assert {
+    that: Vec<bool>,
+    message: Option<String>,
+}
+
+impl Assert {
+    pub fn parse(args: &Args<'_>) -> Result<Self, ModuleError> {
+        let words = args.words("that")?.unwrap_or_default();
+        let truth = |word: &String| word.parse::<bool>().ok();
+        let that = words.iter().map(truth).collect::<Option<Vec<_>>>();
+        match that {
+            Some(that) if !that.is_empty() => Ok(Self { that, message: args.text("message")? }),
+            _ => Err(args.wrong("that", "must be expressions that yield `true` or `false`")),
+        }
+    }
+}
+
+impl Module for Assert {
+    fn probe(&self) -> Option<Script> {
+        None
+    }
+
+    fn change(&self, _answer: Option<&Answer>) -> Result<Outcome, ModuleError> {
+        let Some(at) = self.that.iter().position(|holds| !holds) else {
+            return Ok(Outcome::Unchanged(registered(false, [("holds", Value::Bool(true))])));
+        };
+        let message = self.message.as_deref().map(|message| format!(": {}", super::printable(message, 500)));
+        Err(ModuleError::Assertion(format!(
+            "condition {} does not hold{}",
+            at + 1,
+            message.unwrap_or_default()
+        )))
+    }
+}
