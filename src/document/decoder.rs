@@ -307,3 +307,29 @@ fn excerpt(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
+
+/// Reads a file and holds it against the shape of its top; nothing if it is not YAML at all.
+pub fn open<'a>(
+    source: &'a Source,
+    shape: &'static Shape,
+    diagnostics: &'a mut Diagnostics,
+) -> Option<(Node, Decoder<'a>)> {
+    match super::parse(source) {
+        Ok(node) => {
+            let mut decoder = Decoder::new(source, diagnostics);
+            decoder.shape(&node, shape);
+            Some((node, decoder))
+        }
+        Err(faults) => {
+            faults.into_iter().for_each(|fault| diagnostics.push(fault));
+            None
+        }
+    }
+}
+
+impl Decoder<'_> {
+    /// The value, if nothing forbids to use it.
+    pub fn finish<T>(self, value: T) -> Option<T> {
+        (!self.diagnostics.has_errors_in(self.source.path())).then_some(value)
+    }
+}

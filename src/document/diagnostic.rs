@@ -138,6 +138,12 @@ impl Diagnostics {
         self.errors() > 0
     }
 
+    /// Whether anything forbids to use this file.
+    #[must_use]
+    pub fn has_errors_in(&self, path: &str) -> bool {
+        self.found.iter().any(|one| one.severity == Severity::Error && one.file == path)
+    }
+
     /// How many errors there are.
     #[must_use]
     pub fn errors(&self) -> usize {

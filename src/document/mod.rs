@@ -18,7 +18,7 @@ pub mod source;
 pub mod value_check;
 pub mod yaml;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, open};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use node::{Content, Key, Node};
 pub use shape::{Field, Kind, Shape};
