@@ -1,38 +1,46 @@
 //! `archive`: the contents of an archive in a folder.
 
 use super::{
-    Change, Content, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, Place,
+    Change, Content, Diff, Module, ModuleError, Outcome, Place,
     args::Args,
     attributes::{self, Attributes},
     content::content_of,
-    keys::{may, must},
     path::{self, Ask, Kind, Links, Seen},
     registered, shell,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Digest, Script};
 
 const FORMATS: &[&str] = &["tar", "tar.gz", "tar.xz", "tar.bz2", "tar.zst", "zip"];
 /// The file in the folder that holds the digest of the archive it was unpacked from.
 const MARK: &str = ".esclusa-archive";
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "archive",
-    about: "unpacks an archive into a folder",
-    keys: &[
-        must("src", KeyKind::Text, "the archive: a file of the project or an artifact"),
-        must("dest", KeyKind::Path, "the folder, made when there is none"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "archive",
+    "unpacks an archive into a folder",
+    &[
+        Field::required("src", Wants::ProjectFile, "the archive: a file of the project or an artifact"),
+        Field::required("dest", Wants::ServerPath, "the folder, made when there is none"),
+        Field::optional(
             "format",
-            KeyKind::Choice(FORMATS),
+            Wants::Word(FORMATS),
             "tar, tar.gz, tar.xz, tar.bz2, tar.zst or zip; by the end of `src` when left out",
         ),
-        may("strip", KeyKind::Number, "so many outer folders are left out; there must be one of each"),
-        may("replace", KeyKind::Flag, "what is in the folder goes, instead of files being laid over it"),
-        may("creates", KeyKind::Path, "nothing is done when this path is there"),
+        Field::optional(
+            "strip",
+            Wants::Integer(0, 16),
+            "so many outer folders are left out; there must be one of each",
+        ),
+        Field::optional(
+            "replace",
+            Wants::Bool,
+            "what is in the folder goes, instead of files being laid over it",
+        ),
+        Field::optional("creates", Wants::ServerPath, "nothing is done when this path is there"),
         attributes::OWNER,
         attributes::GROUP,
     ],
-};
+);
 
 pub(super) struct Archive {
     src: String,

@@ -1,6 +1,7 @@
 //! Reads a module's arguments by its table of keys.
 
-use super::{Key, ModuleError, ModuleKeys};
+use super::ModuleError;
+use crate::document::{Field, Shape, quantity};
 use crate::model::Value;
 use std::collections::BTreeMap;
 
@@ -12,8 +13,8 @@ pub(super) struct Args<'a> {
 
 impl<'a> Args<'a> {
     /// Refuses unknown keys and missing ones; a key with nothing behind it counts as left out.
-    pub fn read(keys: &ModuleKeys, value: &'a Value) -> Result<Self, ModuleError> {
-        let module = keys.module;
+    pub fn read(shape: &Shape, value: &'a Value) -> Result<Self, ModuleError> {
+        let module = shape.name;
         let Value::Map(map) = value else {
             return Err(ModuleError::wrong(
                 module,
@@ -23,16 +24,20 @@ impl<'a> Args<'a> {
         };
         let mut entries = BTreeMap::new();
         for (key, value) in map {
-            if !keys.keys.iter().any(|known| known.name == key) {
-                return Err(ModuleError::unknown_key(module, key, keys.keys.iter().map(|key| key.name)));
+            if !shape.fields.iter().any(|known| known.key == key) {
+                return Err(ModuleError::unknown_key(
+                    module,
+                    key,
+                    shape.fields.iter().map(|field| field.key),
+                ));
             }
             if *value != Value::Null {
                 entries.insert(key.as_str(), value);
             }
         }
-        let missing = |key: &&Key| key.required && !entries.contains_key(key.name);
-        if let Some(key) = keys.keys.iter().find(missing) {
-            return Err(ModuleError::Missing { module, key: key.name.to_owned() });
+        let missing = |field: &&Field| field.required && !entries.contains_key(field.key);
+        if let Some(field) = shape.fields.iter().find(missing) {
+            return Err(ModuleError::Missing { module, key: field.key.to_owned() });
         }
         Ok(Self { module, entries })
     }
@@ -148,34 +153,17 @@ impl<'a> Args<'a> {
     /// Octal permission bits.
     pub fn mode(&self, key: &str) -> Result<Option<u32>, ModuleError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
-        match u32::from_str_radix(&text, 8) {
-            Ok(mode) if mode <= 0o7777 && (3..=5).contains(&text.len()) && !text.starts_with('+') => {
-                Ok(Some(mode))
-            }
-            _ => Err(self.wrong(key, "must be an octal mode, such as `0644`")),
-        }
+        let mode = quantity::mode(&text);
+        mode.map(Some).ok_or_else(|| self.wrong(key, "must be an octal mode, such as `0644`"))
     }
 
-    /// A duration in seconds: `90`, `90s`, `5m`, `2h`.
+    /// A duration in seconds: `90s`, `5m`, `2h`; parts of a second count as one.
     pub fn seconds(&self, key: &str, most: u32) -> Result<Option<u32>, ModuleError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
-        let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-            Some(at) => text.split_at(at),
-            None => (text.as_str(), "s"),
-        };
-        let factor = match unit.trim() {
-            "s" => Some(1),
-            "m" | "min" => Some(60),
-            "h" => Some(3600),
-            _ => None,
-        };
-        let seconds = factor.and_then(|factor: u32| digits.parse::<u32>().ok()?.checked_mul(factor));
+        let seconds = quantity::duration_ms(&text).and_then(|ms| u32::try_from(ms.div_ceil(1000)).ok());
         match seconds {
             Some(seconds) if (1..=most).contains(&seconds) => Ok(Some(seconds)),
-            _ => {
-                Err(self
-                    .wrong(key, format!("must be a duration from `1s` to `{most}s`, such as `30s` or `5m`")))
-            }
+            _ => Err(self.wrong(key, format!("must be a duration up to `{most}s`, such as `30s` or `5m`"))),
         }
     }
 

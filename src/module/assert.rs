@@ -1,21 +1,18 @@
 //! `assert`: conditions that must hold.
 
-use super::{
-    KeyKind, Module, ModuleError, ModuleKeys, Outcome,
-    args::Args,
-    keys::{may, must},
-    registered,
-};
+use super::{Module, ModuleError, Outcome, args::Args, registered};
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, Value};
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "assert",
-    about: "stops here unless every condition holds",
-    keys: &[
-        must("that", KeyKind::Conditions, "expressions that yield booleans"),
-        may("message", KeyKind::Text, "what to say when one does not hold"),
+pub(super) const SHAPE: Shape = Shape::new(
+    "assert",
+    "stops here unless every condition holds",
+    &[
+        Field::required("that", Wants::List(&Wants::Expression), "expressions that yield booleans"),
+        Field::optional("message", Wants::Text, "what to say when one does not hold"),
     ],
-};
+)
+.short("that");
 
 pub(super) struct Assert {
     that: Vec<bool>,

@@ -1,11 +1,11 @@
 //! Mode, owner and group: compared by name or number, and set.
 
 use super::{
-    Diff, Key, KeyKind, ModuleError,
+    Diff, ModuleError,
     args::Args,
-    keys::may,
     path::{Kind, Seen},
 };
+use crate::document::{Field, Kind as Wants};
 use crate::model::script::quote;
 
 /// The wanted attributes; what is left out stays as it is.
@@ -16,10 +16,13 @@ pub(super) struct Attributes {
     pub group: Option<String>,
 }
 
-pub(super) const MODE: Key =
-    may("mode", KeyKind::Mode, "permission bits in octal; what is there stays as it is when left out");
-pub(super) const OWNER: Key = may("owner", KeyKind::Text, "owning account, by name or number");
-pub(super) const GROUP: Key = may("group", KeyKind::Text, "owning group, by name or number");
+pub(super) const MODE: Field = Field::optional(
+    "mode",
+    Wants::Mode,
+    "permission bits in octal; what is there stays as it is when left out",
+);
+pub(super) const OWNER: Field = Field::optional("owner", Wants::Text, "owning account, by name or number");
+pub(super) const GROUP: Field = Field::optional("group", Wants::Text, "owning group, by name or number");
 
 impl Attributes {
     pub fn read(args: &Args<'_>) -> Result<Self, ModuleError> {

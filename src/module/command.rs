@@ -1,35 +1,42 @@
 //! `command`: a program or a text for the shell.
 
-use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, args::Args, error, keys::may,
-    registered, shell,
-};
+use super::{Change, Diff, Module, ModuleError, Outcome, args::Args, error, registered, shell};
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, Status, Value, script::command_line, script::quote};
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "command",
-    about: "a program with its arguments, or a text for the shell; runs once unless it says otherwise",
-    keys: &[
-        may("run", KeyKind::Words, "the program and its arguments; no shell looks at them"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "command",
+    "a program with its arguments, or a text for the shell; runs once unless it says otherwise",
+    &[
+        Field::optional("run", Wants::Words, "the program and its arguments; no shell looks at them")
+            .in_argv(),
+        Field::optional(
             "shell",
-            KeyKind::Text,
+            Wants::Text,
             "a text for `sh`, instead of `run`; it stops at the first command that fails",
-        ),
-        may("creates", KeyKind::Path, "nothing is done when this path is there"),
-        may(
+        )
+        .in_argv(),
+        Field::optional("creates", Wants::ServerPath, "nothing is done when this path is there"),
+        Field::optional(
             "unless",
-            KeyKind::WordsOrText,
+            Wants::Either(&[Wants::Text, Wants::Words]),
             "nothing is done when this command, which changes nothing, succeeds",
+        )
+        .in_argv(),
+        Field::optional("reads", Wants::Bool, "it changes nothing: it is asked already when planning"),
+        Field::optional("repeatable", Wants::Bool, "it may simply be run again after a fault"),
+        Field::optional("chdir", Wants::ServerPath, "folder to run in"),
+        Field::optional("environment", Wants::Map(&Wants::Text), "environment variables"),
+        Field::optional("stdin", Wants::Text, "what it reads on standard input; nothing when left out"),
+        Field::optional(
+            "expect",
+            Wants::Either(&[Wants::Integer(0, 255), Wants::List(&Wants::Integer(0, 255))]),
+            "exit statuses that mean success, 0 when left out",
         ),
-        may("reads", KeyKind::Flag, "it changes nothing: it is asked already when planning"),
-        may("repeatable", KeyKind::Flag, "it may simply be run again after a fault"),
-        may("chdir", KeyKind::Path, "folder to run in"),
-        may("environment", KeyKind::Map, "environment variables"),
-        may("stdin", KeyKind::Text, "what it reads on standard input; nothing when left out"),
-        may("expect", KeyKind::Numbers, "exit statuses that mean success, 0 when left out"),
     ],
-};
+)
+.one_of(&[&["run", "shell"]])
+.short("run");
 
 /// Where and with what a program runs.
 pub(super) struct Surroundings {

@@ -1,41 +1,42 @@
 //! `template` and `copy`: a file with this content.
 
 use super::{
-    Change, Content, Diff, INLINE_BYTES_MAX, KeyKind, Module, ModuleError, ModuleKeys, Outcome, Place,
+    Change, Content, Diff, INLINE_BYTES_MAX, Module, ModuleError, Outcome, Place,
     args::Args,
     attributes::{self, Attributes},
-    keys::{may, must},
     path::{self, Ask, Kind, Links, Seen},
     registered, replace,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Digest, Script, Value};
 
-pub(super) const TEMPLATE: ModuleKeys = ModuleKeys {
-    module: "template",
-    about: "a file whose text is rendered from a template",
-    keys: &[
-        must("src", KeyKind::Text, "the template, relative to the playbook's folder"),
-        must("dest", KeyKind::Path, "where it goes"),
+pub(super) const TEMPLATE: Shape = Shape::new(
+    "template",
+    "a file whose text is rendered from a template",
+    &[
+        Field::required("src", Wants::ProjectFile, "the template, relative to the playbook's folder"),
+        Field::required("dest", Wants::ServerPath, "where it goes"),
         attributes::MODE,
         attributes::OWNER,
         attributes::GROUP,
-        may("links", KeyKind::Choice(Links::WORDS), Links::ABOUT),
+        Field::optional("links", Wants::Word(Links::WORDS), Links::ABOUT),
     ],
-};
+);
 
-pub(super) const COPY: ModuleKeys = ModuleKeys {
-    module: "copy",
-    about: "a file with exactly these bytes",
-    keys: &[
-        may("src", KeyKind::Text, "the file, relative to the playbook's folder"),
-        may("content", KeyKind::Text, "the text itself, instead of `src`"),
-        must("dest", KeyKind::Path, "where it goes"),
+pub(super) const COPY: Shape = Shape::new(
+    "copy",
+    "a file with exactly these bytes",
+    &[
+        Field::optional("src", Wants::ProjectFile, "the file, relative to the playbook's folder"),
+        Field::optional("content", Wants::Text, "the text itself, instead of `src`"),
+        Field::required("dest", Wants::ServerPath, "where it goes"),
         attributes::MODE,
         attributes::OWNER,
         attributes::GROUP,
-        may("links", KeyKind::Choice(Links::WORDS), Links::ABOUT),
+        Field::optional("links", Wants::Word(Links::WORDS), Links::ABOUT),
     ],
-};
+)
+.one_of(&[&["src", "content"]]);
 
 /// Largest text that a probe sends back for the diff, in bytes.
 const TEXT_BYTES_MAX: u64 = 64 * 1024;

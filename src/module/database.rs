@@ -1,37 +1,42 @@
 //! `database`: a database, its account and grants, and SQL that runs once.
 
 use super::{
-    Change, Content, Diff, Engine, KeyKind, Module, ModuleError, ModuleKeys, Outcome, Place,
-    args::Args,
-    content::content_of,
-    error,
-    keys::{may, must},
-    registered, shell, sql,
+    Change, Content, Diff, Engine, Module, ModuleError, Outcome, Place, args::Args, content::content_of,
+    error, registered, shell, sql,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Digest, Script};
 use std::collections::BTreeSet;
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "database",
-    about: "a database, its account and grants, or SQL that runs once",
-    keys: &[
-        must("engine", KeyKind::Choice(Engine::WORDS), "postgresql or mariadb"),
-        must("database", KeyKind::Text, "the database, made when there is none"),
-        may("owner", KeyKind::Text, "its owner, of a new database (PostgreSQL)"),
-        may("encoding", KeyKind::Text, "its character set, of a new database: UTF8, utf8mb4"),
-        may("collation", KeyKind::Text, "its collation, of a new database"),
-        may("account", KeyKind::Text, "an account, made when there is none"),
-        may("host", KeyKind::Text, "from where the account connects (MariaDB), `localhost` when left out"),
-        may("password", KeyKind::Text, "the account's password; travels on standard input"),
-        may("grants", KeyKind::Words, "privileges of the account on the database, `ALL` for every one"),
-        may("script", KeyKind::Text, "a file with SQL that runs in the database, once"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "database",
+    "a database, its account and grants, or SQL that runs once",
+    &[
+        Field::required("engine", Wants::Word(Engine::WORDS), "postgresql or mariadb"),
+        Field::required("database", Wants::Text, "the database, made when there is none"),
+        Field::optional("owner", Wants::Text, "its owner, of a new database (PostgreSQL)"),
+        Field::optional("encoding", Wants::Text, "its character set, of a new database: UTF8, utf8mb4"),
+        Field::optional("collation", Wants::Text, "its collation, of a new database"),
+        Field::optional("account", Wants::Text, "an account, made when there is none"),
+        Field::optional(
+            "host",
+            Wants::Text,
+            "from where the account connects (MariaDB), `localhost` when left out",
+        ),
+        Field::optional("password", Wants::Text, "the account's password; travels on standard input"),
+        Field::optional(
+            "grants",
+            Wants::Texts,
+            "privileges of the account on the database, `ALL` for every one",
+        ),
+        Field::optional("script", Wants::ProjectFile, "a file with SQL that runs in the database, once"),
+        Field::optional(
             "unless",
-            KeyKind::Text,
+            Wants::Text,
             "a query; the script need not run when it yields a first value other than 0, f, false or nothing",
         ),
     ],
-};
+);
 
 pub(super) struct Database {
     engine: Engine,

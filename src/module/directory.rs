@@ -1,31 +1,35 @@
 //! `directory`: a folder with these attributes.
 
 use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome,
+    Change, Diff, Module, ModuleError, Outcome,
     args::Args,
     attributes::{self, Attributes},
-    keys::{may, must},
     path::{self, Ask, Kind, Links, Seen},
     registered, shell,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, script::quote};
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "directory",
-    about: "a folder with these attributes, and the folders above it",
-    keys: &[
-        must("path", KeyKind::Path, "the folder; folders above it are made with mode 0755"),
+pub(super) const SHAPE: Shape = Shape::new(
+    "directory",
+    "a folder with these attributes, and the folders above it",
+    &[
+        Field::required("path", Wants::ServerPath, "the folder; folders above it are made with mode 0755"),
         attributes::MODE,
         attributes::OWNER,
         attributes::GROUP,
-        may("recurse", KeyKind::Flag, "owner and group hold for everything below as well (never the mode)"),
-        may(
+        Field::optional(
+            "recurse",
+            Wants::Bool,
+            "owner and group hold for everything below as well (never the mode)",
+        ),
+        Field::optional(
             "links",
-            KeyKind::Choice(&["refuse", "follow"]),
+            Wants::Word(&["refuse", "follow"]),
             "where the path is a symbolic link: refuse (default) or follow it",
         ),
     ],
-};
+);
 
 pub(super) struct Directory {
     path: String,

@@ -1,35 +1,35 @@
 //! `file`: a file that is there with these attributes, or is not there.
 
 use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome,
+    Change, Diff, Module, ModuleError, Outcome,
     args::Args,
     attributes::{self, Attributes},
     content::attributes_only,
-    keys::{may, must},
     path::{self, Ask, Kind, Links, Seen},
     registered, shell,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script};
 
 const STATES: &[&str] = &["present", "absent", "touch"];
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "file",
-    about: "a file that is there with these attributes, or is not there",
-    keys: &[
-        must("path", KeyKind::Path, "the file"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "file",
+    "a file that is there with these attributes, or is not there",
+    &[
+        Field::required("path", Wants::ServerPath, "the file"),
+        Field::optional(
             "state",
-            KeyKind::Choice(STATES),
+            Wants::Word(STATES),
             "present (default: it must be there), absent, or touch (an empty file when there is none)",
         ),
         attributes::MODE,
         attributes::OWNER,
         attributes::GROUP,
-        may("recurse", KeyKind::Flag, "with `state: absent`: a folder goes with everything in it"),
-        may("links", KeyKind::Choice(Links::WORDS), Links::ABOUT),
+        Field::optional("recurse", Wants::Bool, "with `state: absent`: a folder goes with everything in it"),
+        Field::optional("links", Wants::Word(Links::WORDS), Links::ABOUT),
     ],
-};
+);
 
 pub(super) struct File {
     path: String,

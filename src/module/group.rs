@@ -1,26 +1,21 @@
 //! `group`: a group of accounts.
 
-use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, account,
-    args::Args,
-    error,
-    keys::{may, must},
-    registered, shell,
-};
+use super::{Change, Diff, Module, ModuleError, Outcome, account, args::Args, error, registered, shell};
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, script::quote};
 
 const STATES: &[&str] = &["present", "absent"];
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "group",
-    about: "a group of accounts",
-    keys: &[
-        must("name", KeyKind::Text, "its name"),
-        may("state", KeyKind::Choice(STATES), "present (default) or absent"),
-        may("gid", KeyKind::Number, "its number"),
-        may("system", KeyKind::Flag, "a new group gets a number of the system's range"),
+pub(super) const SHAPE: Shape = Shape::new(
+    "group",
+    "a group of accounts",
+    &[
+        Field::required("name", Wants::Text, "its name"),
+        Field::optional("state", Wants::Word(STATES), "present (default) or absent"),
+        Field::optional("gid", Wants::Integer(0, 0xffff_fffe), "its number"),
+        Field::optional("system", Wants::Bool, "a new group gets a number of the system's range"),
     ],
-};
+);
 
 pub(super) struct Group {
     name: String,

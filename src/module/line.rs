@@ -1,44 +1,44 @@
 //! `line`: one line of a text file.
 
 use super::{
-    Change, Content, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome,
+    Change, Content, Diff, Module, ModuleError, Outcome,
     args::Args,
     attributes::Attributes,
-    keys::{may, must},
     path::{self, Ask, Kind, Links, Seen},
     registered, replace,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script};
 use regex::bytes::Regex;
 
 const STATES: &[&str] = &["present", "absent"];
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "line",
-    about: "one line of a text file",
-    keys: &[
-        must("path", KeyKind::Path, "the file"),
-        may("line", KeyKind::Text, "the whole line, without line end"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "line",
+    "one line of a text file",
+    &[
+        Field::required("path", Wants::ServerPath, "the file"),
+        Field::optional("line", Wants::Text, "the whole line, without line end"),
+        Field::optional(
             "match",
-            KeyKind::Text,
+            Wants::Regex,
             "regular expression: the last line that it finds becomes `line` (with `absent`: all such lines go)",
         ),
-        may("state", KeyKind::Choice(STATES), "present (default) or absent"),
-        may(
+        Field::optional("state", Wants::Word(STATES), "present (default) or absent"),
+        Field::optional(
             "after",
-            KeyKind::Text,
+            Wants::Regex,
             "regular expression: a new line goes after the last line that it finds, otherwise to the end",
         ),
-        may(
+        Field::optional(
             "before",
-            KeyKind::Text,
+            Wants::Regex,
             "regular expression: a new line goes before the first line that it finds, otherwise to the end",
         ),
-        may("create", KeyKind::Flag, "make the file (mode 0644) when there is none"),
-        may("links", KeyKind::Choice(Links::WORDS), Links::ABOUT),
+        Field::optional("create", Wants::Bool, "make the file (mode 0644) when there is none"),
+        Field::optional("links", Wants::Word(Links::WORDS), Links::ABOUT),
     ],
-};
+);
 
 /// Largest file that is edited by lines, in bytes; it travels both ways.
 const FILE_BYTES_MAX: u64 = 256 * 1024;

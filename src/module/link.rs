@@ -1,27 +1,27 @@
 //! `link`: a symbolic link.
 
 use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome,
+    Change, Diff, Module, ModuleError, Outcome,
     args::Args,
-    keys::{may, must},
     path::{self, Ask, Kind, Links, Seen},
     registered, shell,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script};
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "link",
-    about: "a symbolic link",
-    keys: &[
-        must("path", KeyKind::Path, "the link"),
-        must(
+pub(super) const SHAPE: Shape = Shape::new(
+    "link",
+    "a symbolic link",
+    &[
+        Field::required("path", Wants::ServerPath, "the link"),
+        Field::required(
             "target",
-            KeyKind::Text,
+            Wants::Text,
             "what it points at, absolute or relative to the link's folder; need not be there",
         ),
-        may("replace", KeyKind::Flag, "a file that is there gives way (a folder never does)"),
+        Field::optional("replace", Wants::Bool, "a file that is there gives way (a folder never does)"),
     ],
-};
+);
 
 pub(super) struct Link {
     path: String,

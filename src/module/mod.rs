@@ -24,7 +24,6 @@ mod directory;
 mod error;
 mod file;
 mod group;
-mod keys;
 mod line;
 mod link;
 mod package;
@@ -39,10 +38,10 @@ mod wait;
 
 pub use diff::{Diff, DiffLine, Sign};
 pub use error::ModuleError;
-pub use keys::{Key, KeyKind, ModuleKeys};
 pub use shell::{printable, words_of_shell};
 pub use sql::Engine;
 
+use crate::document::Shape;
 use crate::model::{Answer, BlobRef, Script, Value};
 
 /// Largest content that travels inside a script, in bytes; larger content is a blob.
@@ -176,38 +175,33 @@ fn registered<const N: usize>(changed: bool, entries: [(&str, Value); N]) -> Val
     Value::Map(map)
 }
 
-/// Every module with its keys, in the order of the documentation.
-#[must_use]
-pub fn modules() -> &'static [ModuleKeys] {
-    MODULES
-}
-
-static MODULES: &[ModuleKeys] = &[
-    file::KEYS,
-    directory::KEYS,
-    content::TEMPLATE,
-    content::COPY,
-    link::KEYS,
-    line::KEYS,
-    command::KEYS,
-    script::KEYS,
-    wait::KEYS,
-    assert::KEYS,
-    user::KEYS,
-    group::KEYS,
-    package::KEYS,
-    service::KEYS,
-    database::KEYS,
-    archive::KEYS,
+/// Every module's keys, in the order of the documentation.
+pub static SHAPES: &[&Shape] = &[
+    &file::SHAPE,
+    &directory::SHAPE,
+    &content::TEMPLATE,
+    &content::COPY,
+    &link::SHAPE,
+    &line::SHAPE,
+    &command::SHAPE,
+    &script::SHAPE,
+    &wait::SHAPE,
+    &assert::SHAPE,
+    &user::SHAPE,
+    &group::SHAPE,
+    &package::SHAPE,
+    &service::SHAPE,
+    &database::SHAPE,
+    &archive::SHAPE,
 ];
 
 /// Understands the arguments of `module`; templates in them are rendered by now.
 pub fn parse(module: &str, args: &Value, place: &Place<'_>) -> Result<Action, ModuleError> {
-    let Some(keys) = MODULES.iter().find(|keys| keys.module == module) else {
-        return Err(ModuleError::unknown_module(module, MODULES.iter().map(|keys| keys.module)));
+    let Some(shape) = SHAPES.iter().find(|shape| shape.name == module) else {
+        return Err(ModuleError::unknown_module(module, SHAPES.iter().map(|shape| shape.name)));
     };
-    let args = args::Args::read(keys, args)?;
-    let inner: Box<dyn Module> = match keys.module {
+    let args = args::Args::read(shape, args)?;
+    let inner: Box<dyn Module> = match shape.name {
         "file" => Box::new(file::File::parse(&args)?),
         "directory" => Box::new(directory::Directory::parse(&args)?),
         "template" | "copy" => Box::new(content::ContentFile::parse(&args, place)?),
@@ -224,5 +218,5 @@ pub fn parse(module: &str, args: &Value, place: &Place<'_>) -> Result<Action, Mo
         "database" => Box::new(database::Database::parse(&args, place)?),
         _ => Box::new(archive::Archive::parse(&args, place)?),
     };
-    Ok(Action { module: keys.module, inner })
+    Ok(Action { module: shape.name, inner })
 }

@@ -1,9 +1,10 @@
 //! `package`: Debian packages by apt.
 
 use super::{
-    Change, Content, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, Place, args::Args,
-    content::content_of, error, keys::may, registered, shell,
+    Change, Content, Diff, Module, ModuleError, Outcome, Place, args::Args, content::content_of, error,
+    registered, shell,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, BlobRef, Digest, Script, Value, script::command_line, script::quote};
 use std::collections::BTreeMap;
 
@@ -13,28 +14,38 @@ const LOCK_SECONDS: u32 = 600;
 /// Where the server remembers which package files were installed: a file for each digest.
 const MARKS: &str = "/var/lib/esclusa/packages";
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "package",
-    about: "Debian packages, by apt, without a question; runs once",
-    keys: &[
-        may("name", KeyKind::Words, "one package or several, `name` or `name:architecture`"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "package",
+    "Debian packages, by apt, without a question; runs once",
+    &[
+        Field::optional("name", Wants::Texts, "one package or several, `name` or `name:architecture`"),
+        Field::optional(
             "files",
-            KeyKind::Words,
+            Wants::Either(&[Wants::ProjectFile, Wants::List(&Wants::ProjectFile)]),
             "package files (.deb) of the project or its artifacts, instead of `name`",
         ),
-        may(
+        Field::optional(
             "state",
-            KeyKind::Choice(STATES),
+            Wants::Word(STATES),
             "present (default), absent, or latest: the newest that apt offers",
         ),
-        may("version", KeyKind::Text, "exactly this version; for one name"),
-        may("refresh", KeyKind::Flag, "fetch the lists of packages first, when something is to be done"),
-        may("recommends", KeyKind::Flag, "also install what a package recommends (false when left out)"),
-        may("downgrade", KeyKind::Flag, "an older version may take the place of a newer one"),
-        may("purge", KeyKind::Flag, "with `absent`: configuration files go as well"),
+        Field::optional("version", Wants::Text, "exactly this version; for one name"),
+        Field::optional(
+            "refresh",
+            Wants::Bool,
+            "fetch the lists of packages first, when something is to be done",
+        ),
+        Field::optional(
+            "recommends",
+            Wants::Bool,
+            "also install what a package recommends (false when left out)",
+        ),
+        Field::optional("downgrade", Wants::Bool, "an older version may take the place of a newer one"),
+        Field::optional("purge", Wants::Bool, "with `absent`: configuration files go as well"),
     ],
-};
+)
+.one_of(&[&["name", "files"]])
+.short("name");
 
 pub(super) struct Package {
     names: Vec<String>,

@@ -1,33 +1,38 @@
 //! `script`: a file of the project that runs on the server.
 
 use super::{
-    Change, Content, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, Place,
+    Change, Content, Diff, Module, ModuleError, Outcome, Place,
     args::Args,
     command::{Conditions, Surroundings, expected, ran, skipped},
     content::content_of,
-    keys::{may, must},
     shell,
 };
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Digest, Script, Value, script::command_line};
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "script",
-    about: "a script of the project that runs on the server; runs once unless it says otherwise",
-    keys: &[
-        must("src", KeyKind::Text, "the script, relative to the playbook's folder"),
-        may("args", KeyKind::Words, "its arguments"),
-        may("creates", KeyKind::Path, "nothing is done when this path is there"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "script",
+    "a script of the project that runs on the server; runs once unless it says otherwise",
+    &[
+        Field::required("src", Wants::ProjectFile, "the script, relative to the playbook's folder"),
+        Field::optional("args", Wants::Texts, "its arguments").in_argv(),
+        Field::optional("creates", Wants::ServerPath, "nothing is done when this path is there"),
+        Field::optional(
             "unless",
-            KeyKind::WordsOrText,
+            Wants::Either(&[Wants::Text, Wants::Words]),
             "nothing is done when this command, which changes nothing, succeeds",
+        )
+        .in_argv(),
+        Field::optional("repeatable", Wants::Bool, "it may simply be run again after a fault"),
+        Field::optional("chdir", Wants::ServerPath, "folder to run in"),
+        Field::optional("environment", Wants::Map(&Wants::Text), "environment variables"),
+        Field::optional(
+            "expect",
+            Wants::Either(&[Wants::Integer(0, 255), Wants::List(&Wants::Integer(0, 255))]),
+            "exit statuses that mean success, 0 when left out",
         ),
-        may("repeatable", KeyKind::Flag, "it may simply be run again after a fault"),
-        may("chdir", KeyKind::Path, "folder to run in"),
-        may("environment", KeyKind::Map, "environment variables"),
-        may("expect", KeyKind::Numbers, "exit statuses that mean success, 0 when left out"),
     ],
-};
+);
 
 pub(super) struct ScriptFile {
     src: String,

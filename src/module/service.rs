@@ -1,29 +1,24 @@
 //! `service`: a unit of systemd.
 
-use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome,
-    args::Args,
-    error,
-    keys::{may, must},
-    registered, shell,
-};
+use super::{Change, Diff, Module, ModuleError, Outcome, args::Args, error, registered, shell};
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, Value, script::quote};
 
 const STATES: &[&str] = &["started", "stopped", "restarted", "reloaded"];
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "service",
-    about: "a unit of systemd",
-    keys: &[
-        must("name", KeyKind::Text, "the unit; `.service` may be left out"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "service",
+    "a unit of systemd",
+    &[
+        Field::required("name", Wants::Text, "the unit; `.service` may be left out"),
+        Field::optional(
             "state",
-            KeyKind::Choice(STATES),
+            Wants::Word(STATES),
             "started, stopped, restarted or reloaded; the last two always act",
         ),
-        may("enabled", KeyKind::Flag, "whether it starts with the server"),
+        Field::optional("enabled", Wants::Bool, "whether it starts with the server"),
     ],
-};
+);
 
 pub(super) struct Service {
     name: String,

@@ -1,47 +1,46 @@
 //! `user`: an account of the server.
 
-use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, account,
-    args::Args,
-    error,
-    keys::{may, must},
-    registered, shell,
-};
+use super::{Change, Diff, Module, ModuleError, Outcome, account, args::Args, error, registered, shell};
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, script::quote};
 use std::collections::BTreeSet;
 
 const STATES: &[&str] = &["present", "absent"];
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "user",
-    about: "an account of the server",
-    keys: &[
-        must("name", KeyKind::Text, "its name"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "user",
+    "an account of the server",
+    &[
+        Field::required("name", Wants::Text, "its name"),
+        Field::optional(
             "state",
-            KeyKind::Choice(STATES),
+            Wants::Word(STATES),
             "present (default) or absent; files of an account that goes stay",
         ),
-        may("uid", KeyKind::Number, "its number"),
-        may("group", KeyKind::Text, "its primary group, which must be there"),
-        may("groups", KeyKind::Words, "its further groups"),
-        may("exactly", KeyKind::Flag, "it leaves groups that `groups` does not name"),
-        may("home", KeyKind::Path, "its home folder"),
-        may(
+        Field::optional("uid", Wants::Integer(0, 0xffff_fffe), "its number"),
+        Field::optional("group", Wants::Text, "its primary group, which must be there"),
+        Field::optional("groups", Wants::Texts, "its further groups"),
+        Field::optional("exactly", Wants::Bool, "it leaves groups that `groups` does not name"),
+        Field::optional("home", Wants::ServerPath, "its home folder"),
+        Field::optional(
             "create_home",
-            KeyKind::Flag,
+            Wants::Bool,
             "a new account's home folder is made (true when left out, false for `system`)",
         ),
-        may("shell", KeyKind::Path, "its login shell"),
-        may("comment", KeyKind::Text, "its full name"),
-        may("system", KeyKind::Flag, "a new account gets a number of the system's range and no ageing"),
-        may(
+        Field::optional("shell", Wants::ServerPath, "its login shell"),
+        Field::optional("comment", Wants::Text, "its full name").in_argv(),
+        Field::optional(
+            "system",
+            Wants::Bool,
+            "a new account gets a number of the system's range and no ageing",
+        ),
+        Field::optional(
             "password_hash",
-            KeyKind::Text,
+            Wants::Text,
             "the hash of its password as in /etc/shadow; travels on standard input",
         ),
     ],
-};
+);
 
 pub(super) struct User {
     name: String,

@@ -1,31 +1,40 @@
 //! `wait`: until a port listens, a path is there, or a command succeeds. Changes nothing.
 
-use super::{
-    Change, Diff, KeyKind, Module, ModuleError, ModuleKeys, Outcome, args::Args, error, keys::may, registered,
-};
+use super::{Change, Diff, Module, ModuleError, Outcome, args::Args, error, registered};
+use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Script, Value, script::command_line, script::quote};
 
 const STATES: &[&str] = &["present", "absent"];
 /// Longest wait in seconds.
 const TIMEOUT_SECONDS_MAX: u32 = 24 * 3600;
 
-pub(super) const KEYS: ModuleKeys = ModuleKeys {
-    module: "wait",
-    about: "waits until a port accepts connections, a path is there, or a command succeeds",
-    keys: &[
-        may("port", KeyKind::Number, "TCP port"),
-        may("host", KeyKind::Text, "the port's host, as the server sees it; the server itself when left out"),
-        may("path", KeyKind::Path, "a path"),
-        may("until", KeyKind::WordsOrText, "a command that changes nothing"),
-        may(
+pub(super) const SHAPE: Shape = Shape::new(
+    "wait",
+    "waits until a port accepts connections, a path is there, or a command succeeds",
+    &[
+        Field::optional("port", Wants::Integer(1, 65535), "TCP port"),
+        Field::optional(
+            "host",
+            Wants::Text,
+            "the port's host, as the server sees it; the server itself when left out",
+        ),
+        Field::optional("path", Wants::ServerPath, "a path"),
+        Field::optional(
+            "until",
+            Wants::Either(&[Wants::Text, Wants::Words]),
+            "a command that changes nothing",
+        )
+        .in_argv(),
+        Field::optional(
             "state",
-            KeyKind::Choice(STATES),
+            Wants::Word(STATES),
             "present (default), or absent: the port closed, the path gone, the command failing",
         ),
-        may("timeout", KeyKind::Duration, "how long at most, 60s when left out"),
-        may("every", KeyKind::Duration, "how long between two looks, 1s when left out"),
+        Field::optional("timeout", Wants::Duration, "how long at most, 60s when left out"),
+        Field::optional("every", Wants::Duration, "how long between two looks, 1s when left out"),
     ],
-};
+)
+.one_of(&[&["port", "path", "until"]]);
 
 pub(super) struct Wait {
     /// A shell command whose status says whether it is so.
