@@ -1,1 +1,12 @@
 //! The one integration binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod architecture;
+mod lab;
+mod support;
