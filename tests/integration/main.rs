@@ -1,3 +1,13 @@
 //! The one integration binary.
 
 mod store;
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod architecture;
+mod lab;
+mod support;
