@@ -100,6 +100,25 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
     Ok(forecast)
 }
 
+/// What a restore by hand would do: every item is put back, whatever is there.
+#[must_use]
+pub fn restore_forecast(loaded: &Loaded) -> Forecast {
+    let mut forecast = Forecast::default();
+    for item in loaded.plan.backup.iter().flat_map(|backup| &backup.items) {
+        let step = StepId(format!("restore {}", item.id));
+        forecast.prediction.insert(&item.server, &step, Predicted::Unknown("restore".to_owned()));
+        let shown = ShownStep {
+            step,
+            name: item.id.clone(),
+            kind: "restore".to_owned(),
+            words: format!("puts back {}", item.part.as_str()),
+            diff: None,
+        };
+        forecast.shown.servers.entry(item.server.clone()).or_default().push(shown);
+    }
+    forecast
+}
+
 struct Seen {
     predicted: Vec<(StepId, Predicted)>,
     shown: Vec<ShownStep>,
