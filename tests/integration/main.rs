@@ -1,6 +1,5 @@
 //! The one integration binary.
 
-mod store;
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,4 +9,6 @@ mod store;
 
 mod architecture;
 mod lab;
+mod modules;
+mod store;
 mod support;
