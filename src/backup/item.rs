@@ -5,10 +5,7 @@ use super::{BackupError, BackupSpec, Item, ItemManifest, PartSpec, Source, Struc
 use crate::model::{RunAs, Script, ServerName};
 
 /// Resolves the selectors of `spec`: one item for each entry and server, in the order of the parts.
-pub fn items(
-    spec: &BackupSpec,
-    select: impl Fn(&str) -> Vec<ServerName>,
-) -> Result<Vec<Item>, BackupError> {
+pub fn items(spec: &BackupSpec, select: impl Fn(&str) -> Vec<ServerName>) -> Result<Vec<Item>, BackupError> {
     let mut items = Vec::new();
     let mut parts: Vec<_> = spec.parts.iter().collect();
     parts.sort_by_key(|(part, _)| *part);

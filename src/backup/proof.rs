@@ -152,7 +152,8 @@ pub fn compare(manifest: &Manifest, read: &ReadBack) -> Result<(), BackupError> 
         return Err(BackupError::Manifest(format!("format {} is not {FORMAT}", manifest.format)));
     }
     let planned = &manifest.header.items;
-    let found = planned.iter().filter(|item| manifest.item(&item.id).is_some_and(|m| m.item == **item)).count();
+    let found =
+        planned.iter().filter(|item| manifest.item(&item.id).is_some_and(|m| m.item == **item)).count();
     if found != planned.len() || manifest.items.len() != planned.len() || planned.is_empty() {
         return Err(BackupError::Incomplete { found, planned: planned.len() });
     }
@@ -176,8 +177,11 @@ pub fn compare(manifest: &Manifest, read: &ReadBack) -> Result<(), BackupError> 
 fn every_part_is_there(manifest: &Manifest) -> Result<(), BackupError> {
     for part in Part::REQUIRED {
         let copied = manifest.items.iter().any(|item| item.item.part == part);
-        let waived =
-            manifest.header.waived.iter().any(|waiver| waiver.part == part && !waiver.reason.trim().is_empty());
+        let waived = manifest
+            .header
+            .waived
+            .iter()
+            .any(|waiver| waiver.part == part && !waiver.reason.trim().is_empty());
         if !copied && !waived {
             return Err(BackupError::MissingPart(part));
         }

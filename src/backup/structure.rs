@@ -78,7 +78,8 @@ impl StructureReader {
         if size == 0 && self.may_be_empty {
             return Ok(Contents::default());
         }
-        let not_whole = |reason: &str| BackupError::NotWhole { item: item.to_owned(), reason: reason.to_owned() };
+        let not_whole =
+            |reason: &str| BackupError::NotWhole { item: item.to_owned(), reason: reason.to_owned() };
         let files = match self.structure {
             Structure::Tar => self.tar.finish().map_err(|error| not_whole(&error.to_string()))?,
             Structure::Postgresql => {

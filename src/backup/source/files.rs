@@ -57,7 +57,10 @@ pub fn preflight(paths: &[String]) -> Script {
     text.push_str("case $at in *\\\\*) at=$(printf '%b' \"$at\") ;; esac\ncase $at in\n");
     let exactly = paths.iter().map(|path| quote(path)).collect::<Vec<_>>().join("|");
     let below = paths.iter().map(|path| format!("{}/*", quote(path))).collect::<Vec<_>>().join("|");
-    let _ = writeln!(text, "{exactly}) ;;\n{below}) refuse \"a file system is mounted at \\`$at\\`: name it as a path of its own\" ;;\nesac; done </proc/self/mounts; fi");
+    let _ = writeln!(
+        text,
+        "{exactly}) ;;\n{below}) refuse \"a file system is mounted at \\`$at\\`: name it as a path of its own\" ;;\nesac; done </proc/self/mounts; fi"
+    );
     text.push_str(
         "size=$(du -skx \"$@\" 2>/dev/null | awk '{sum += $1} END {printf \"%.0f\", sum * 1024}')\n\
          printf 'bytes %s\\nend\\n' \"${size:-0}\"\n",
@@ -120,7 +123,11 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
     for path in paths {
         let _ = writeln!(text, "if [ -e {0} ] || [ -L {0} ]; then set -- \"$@\" {0}; fi", quote(path));
     }
-    let _ = writeln!(text, "base64 -d >\"$work/want\" <<'ESCLUSA_END' || die 'cannot read the list'\n{}ESCLUSA_END", listing(paths, manifest));
+    let _ = writeln!(
+        text,
+        "base64 -d >\"$work/want\" <<'ESCLUSA_END' || die 'cannot read the list'\n{}ESCLUSA_END",
+        listing(paths, manifest)
+    );
     text.push_str(REMOVE);
     let members: Vec<String> = paths.iter().map(|path| quote(&format!(".{path}"))).collect();
     let _ = writeln!(text, "set -- {}", members.join(" "));

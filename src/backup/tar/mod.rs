@@ -169,8 +169,7 @@ impl TarReader {
         if entry.kind == EntryKind::File {
             let (left, padding) = (entry.size, padding(entry.size));
             let empty = left == 0;
-            self.state =
-                State::Contents { left, padding, entry: Box::new(entry), hasher: Sha256::new() };
+            self.state = State::Contents { left, padding, entry: Box::new(entry), hasher: Sha256::new() };
             if empty {
                 self.contents_ended()?;
             }

@@ -158,4 +158,3 @@ fn time(bytes: &[u8]) -> Option<(i64, u32)> {
         (true, _) => (-whole - 1, 1_000_000_000 - nanoseconds),
     })
 }
-
