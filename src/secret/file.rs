@@ -92,9 +92,10 @@ fn read(file: &Path, identity: &Path) -> Result<Values, SecretError> {
     let mut text = Zeroizing::new(Vec::new());
     reader.take(FILE_BYTES_MAX).read_to_end(&mut text).map_err(|error| sealed(&error))?;
     // serde's own message could repeat a part of a value.
-    let values: BTreeMap<String, Zeroizing<String>> =
+    let values: BTreeMap<String, String> =
         serde_json::from_slice(&text).map_err(|_| sealed(&"it holds no map of texts"))?;
-    let parsed = values.into_iter().map(|(name, value)| Ok((SecretName::parse(&name)?, value)));
+    let parsed =
+        values.into_iter().map(|(name, value)| Ok((SecretName::parse(&name)?, Zeroizing::new(value))));
     parsed.collect::<Result<Values, crate::model::name::NameError>>().map_err(|error| sealed(&error))
 }
 

@@ -12,3 +12,4 @@ mod lab;
 mod modules;
 mod store;
 mod support;
+mod vault;
