@@ -4,7 +4,7 @@ use super::sheet_file::selector;
 use crate::{
     check::{Check, Condition, Expectation, Question},
     document::{Decoder, Field, Kind, Node, Shape, quantity},
-    model::{Value, name},
+    model::name,
 };
 
 const HTTP: Shape = Shape::new(
