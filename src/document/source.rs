@@ -11,6 +11,11 @@ pub trait Files {
     /// The bytes of the file at `path`, relative to the project's folder, with forward slashes;
     /// nothing if there is none. At most [`FILE_BYTES_MAX`] and one more byte are returned.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
+
+    /// Whether there is a file at `path`, however long it is.
+    fn exists(&self, path: &str) -> bool {
+        self.read(path).is_some()
+    }
 }
 
 /// A stretch of a source, in bytes.
