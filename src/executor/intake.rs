@@ -1,14 +1,14 @@
 //! Takes a playbook in: every file that it names and every artifact, by content, into the depot.
 
-use super::{ExecutorError, Site};
+use super::{ExecutorError, Site, loaded::source};
 use crate::{
     depot,
     document::{Diagnostics, Files},
     expression::{self, Scope},
-    model::{Digest, PlaybookKind, SystemName, Value},
+    model::{BlobRef, Digest, PlaybookKind, SystemName, Value},
     module,
     plan::{self, Artifact, FileRef, PLAN_FORMAT, Release, ReleaseFiles, RequestedSource},
-    playbook::{self, Playbook, SignatureSpec, Sha256Source, Step},
+    playbook::{self, Playbook, Sha256Source, SignatureSpec, Step},
 };
 use std::{
     cell::RefCell,
@@ -57,6 +57,10 @@ impl Files for ProjectFiles {
         self.read.borrow_mut().insert(path.to_owned());
         Some(bytes)
     }
+
+    fn exists(&self, path: &str) -> bool {
+        self.path(path).is_some()
+    }
 }
 
 /// What a caller wants to run.
@@ -71,7 +75,9 @@ pub struct Wanted {
 pub async fn take_in(site: &Site, wanted: &Wanted) -> Result<Release, ExecutorError> {
     let files = ProjectFiles::new(&site.root);
     let mut diagnostics = Diagnostics::default();
-    let playbook = playbook::parse_playbook_file(&files, &wanted.playbook, module::SHAPES, &mut diagnostics);
+    let playbook = source(&files, &wanted.playbook, &mut diagnostics)
+        .and_then(|source| playbook::parse_playbook(&source, &files, module::SHAPES, &mut diagnostics))
+        .map(|parsed| parsed.playbook);
     let playbook = match playbook {
         Some(playbook) if !diagnostics.has_errors() => playbook,
         _ => return Err(ExecutorError::input_hint(diagnostics.render(false).trim_end(), "mend the file and run `esclusa validate`")),
@@ -89,7 +95,7 @@ pub async fn take_in(site: &Site, wanted: &Wanted) -> Result<Release, ExecutorEr
     }
     let mut named = named_files(site, &playbook, folder, &inputs, &files);
     named.extend(files.read.borrow().iter().cloned());
-    let stored = store_files(site, &files, named).await?;
+    let stored = store_files(site, &files, named)?;
     let mut artifacts = BTreeMap::new();
     for (name, spec) in &playbook.artifacts {
         let request = plan::artifact_request(name, spec, &inputs)?;
@@ -132,7 +138,7 @@ pub async fn take_in_system(site: &Site, system: &SystemName) -> Result<Release,
         system: system.clone(),
         kind: PlaybookKind::Backup,
         playbook: format!("{folder}/backup.yaml"),
-        files: store_files(site, &files, named).await?,
+        files: store_files(site, &files, named)?,
         artifacts: BTreeMap::new(),
         inputs: BTreeMap::new(),
     };
@@ -200,7 +206,7 @@ fn sources(site: &Site, playbook: &Playbook, step: &Step, inputs: &BTreeMap<Stri
     names
 }
 
-async fn store_files(
+fn store_files(
     site: &Site,
     files: &ProjectFiles,
     named: BTreeSet<String>,
@@ -208,7 +214,7 @@ async fn store_files(
     let mut stored = BTreeMap::new();
     for name in named {
         let Some(path) = files.path(&name) else { continue };
-        let blob = site.depot.put_file(&path, PROJECT_FILE_BYTES_MAX).await?;
+        let blob = put_file(site, &path)?;
         stored.insert(name, FileRef { digest: blob.digest, size: blob.size });
     }
     Ok(stored)
@@ -232,11 +238,7 @@ fn check_licence(site: &Site, name: &str, licence: Option<&str>) -> Result<(), E
 
 async fn artifact(site: &Site, request: &plan::ArtifactRequest) -> Result<Artifact, ExecutorError> {
     let wanted = wanted_digest(site, request).await?;
-    let blob = if site.depot.contains(wanted).await {
-        depot::Blob { digest: wanted, size: site.depot.size(wanted).await? }
-    } else {
-        fetch(site, &request.source, wanted).await?
-    };
+    let blob = fetch(site, &request.source, wanted).await?;
     let signed_by = match &request.signature {
         Some(signature) => Some(verify(site, blob.digest, signature).await?),
         None => None,
@@ -244,9 +246,9 @@ async fn artifact(site: &Site, request: &plan::ArtifactRequest) -> Result<Artifa
     let mut manuals = Vec::new();
     for manual in &request.manuals {
         let blob = if manual.contains("://") {
-            depot::fetch_any(&site.depot, manual, PROJECT_FILE_BYTES_MAX).await?
+            site.depot.put_bytes(&depot::fetch_small(manual, PROJECT_FILE_BYTES_MAX).await?)?
         } else {
-            site.depot.put_file(&site.root.join(manual), PROJECT_FILE_BYTES_MAX).await?
+            put_file(site, &site.root.join(manual))?
         };
         manuals.push(FileRef { digest: blob.digest, size: blob.size });
     }
@@ -261,12 +263,16 @@ async fn artifact(site: &Site, request: &plan::ArtifactRequest) -> Result<Artifa
     })
 }
 
-async fn fetch(site: &Site, source: &RequestedSource, wanted: Digest) -> Result<depot::Blob, ExecutorError> {
+fn put_file(site: &Site, path: &Path) -> Result<BlobRef, ExecutorError> {
+    let shown = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|error| ExecutorError::input(format!("`{shown}`: {error}")))?;
+    Ok(site.depot.put_reader(file, &shown, PROJECT_FILE_BYTES_MAX)?)
+}
+
+async fn fetch(site: &Site, source: &RequestedSource, wanted: Digest) -> Result<BlobRef, ExecutorError> {
     Ok(match source {
-        RequestedSource::Path(path) => {
-            depot::fetch_path(&site.depot, &site.root.join(path), wanted, ARTIFACT_BYTES_MAX).await?
-        }
-        RequestedSource::Url(url) => depot::fetch_url(&site.depot, url, wanted, ARTIFACT_BYTES_MAX).await?,
+        RequestedSource::Path(path) => site.depot.fetch_path(&site.root.join(path), wanted, ARTIFACT_BYTES_MAX)?,
+        RequestedSource::Url(url) => site.depot.fetch_url(url, wanted, ARTIFACT_BYTES_MAX, |_| {}).await?,
     })
 }
 
@@ -280,28 +286,32 @@ async fn wanted_digest(site: &Site, request: &plan::ArtifactRequest) -> Result<D
             let bytes = files
                 .read(path)
                 .ok_or_else(|| ExecutorError::input(format!("artifact `{name}`: there is no file `{path}`")))?;
-            let sums = depot::sums::parse(&String::from_utf8_lossy(&bytes))
-                .map_err(|error| ExecutorError::input(format!("`{path}`: {error}")))?;
-            sums.get(&request.file_name).copied().ok_or_else(|| {
-                ExecutorError::input(format!("artifact `{name}`: `{path}` has no line for `{}`", request.file_name))
-            })
+            depot::sum_of(&String::from_utf8_lossy(&bytes), &request.file_name)
+                .map_err(|error| ExecutorError::input(format!("artifact `{name}`: `{path}`: {error}")))
         }
         Sha256Source::PerVersion(_) => Err(ExecutorError::input(format!("artifact `{name}` has no sha256"))),
     }
 }
 
+/// Largest signature that is read, in bytes.
+const SIGNATURE_BYTES_MAX: u64 = 64 << 10;
+
 async fn verify(site: &Site, digest: Digest, signature: &SignatureSpec) -> Result<String, ExecutorError> {
-    let files = ProjectFiles::new(&site.root);
-    let read = |path: &str| {
-        files.read(path).ok_or_else(|| ExecutorError::input(format!("there is no signature file `{path}`")))
+    let (SignatureSpec::Minisign { signature: place, .. } | SignatureSpec::Gpg { signature: place, .. }) = signature;
+    let bytes = if place.contains("://") {
+        depot::fetch_small(place, SIGNATURE_BYTES_MAX).await?
+    } else {
+        ProjectFiles::new(&site.root)
+            .read(place)
+            .ok_or_else(|| ExecutorError::input(format!("there is no signature file `{place}`")))?
     };
+    let path = site.depot.path(&digest);
     Ok(match signature {
-        SignatureSpec::Minisign { signature, key } => {
-            depot::signature::minisign(&site.depot, digest, &read(signature)?, key).await?
+        SignatureSpec::Minisign { key, .. } => {
+            depot::verify_minisign(&path, &String::from_utf8_lossy(&bytes), key)?;
+            format!("minisign {key}")
         }
-        SignatureSpec::Gpg { signature, keyring } => {
-            depot::signature::gpg(&site.depot, digest, &read(signature)?, &site.root.join(keyring)).await?
-        }
+        SignatureSpec::Gpg { keyring, .. } => depot::verify_gpg(&path, &bytes, &site.root.join(keyring))?,
     })
 }
 

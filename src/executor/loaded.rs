@@ -4,7 +4,7 @@
 use super::{ExecutorError, Site};
 use crate::{
     backup::BackupSpec,
-    document::Diagnostics,
+    document::{Diagnostic, Diagnostics, Files, Source},
     model::{Digest, PlaybookKind, RunAs},
     module,
     plan::{self, BuildInput, Ground, Plan, PlannedStep, Release, ReleaseFiles, SecretValues},
@@ -55,7 +55,7 @@ pub async fn files(site: &Site, release: &Release) -> Result<ReleaseFiles, Execu
     let mut files = BTreeMap::new();
     for (path, file) in &release.files {
         if file.size <= FILE_BYTES_MAX {
-            files.insert(path.clone(), site.depot.read(file.digest, FILE_BYTES_MAX).await?);
+            files.insert(path.clone(), site.depot.read(&file.digest, FILE_BYTES_MAX)?);
         }
     }
     Ok(ReleaseFiles(files))
@@ -75,22 +75,35 @@ pub struct Documents {
 pub fn documents(release: &Release, files: &ReleaseFiles) -> Result<Documents, ExecutorError> {
     let mut diagnostics = Diagnostics::default();
     let folder = release.playbook.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let sheet = system::parse_sheet_file(files, &format!("{folder}/system.yaml"), &mut diagnostics);
+    let sheet = source(files, &format!("{folder}/system.yaml"), &mut diagnostics)
+        .and_then(|source| system::parse_sheet(&source, &mut diagnostics));
     let backup_path = format!("{folder}/backup.yaml");
     let backup = files
         .0
         .contains_key(&backup_path)
-        .then(|| playbook::parse_backup_file(files, &backup_path, &mut diagnostics))
-        .flatten();
+        .then(|| source(files, &backup_path, &mut diagnostics))
+        .flatten()
+        .and_then(|source| playbook::parse_backup(&source, files, &mut diagnostics));
     let playbook = if release.kind == PlaybookKind::Backup {
         sheet.as_ref().map(|sheet| playbook::without_steps(&release.playbook, PlaybookKind::Backup, &sheet.system))
     } else {
-        playbook::parse_playbook_file(files, &release.playbook, module::SHAPES, &mut diagnostics)
+        source(files, &release.playbook, &mut diagnostics)
+            .and_then(|source| playbook::parse_playbook(&source, files, module::SHAPES, &mut diagnostics))
+            .map(|parsed| parsed.playbook)
     };
     match (sheet, playbook) {
         (Some(sheet), Some(playbook)) if !diagnostics.has_errors() => Ok(Documents { sheet, playbook, backup }),
         _ => Err(ExecutorError::document("release", diagnostics.render(false))),
     }
+}
+
+/// One document of a project or release; what cannot be read is a diagnostic.
+pub fn source(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<Source> {
+    let Some(bytes) = files.read(path) else {
+        diagnostics.push(Diagnostic::about_file(path, "cannot be read"));
+        return None;
+    };
+    Source::from_bytes(path, &bytes).map_err(|diagnostic| diagnostics.push(*diagnostic)).ok()
 }
 
 /// Builds the plan of a release on an environment of the inventory.

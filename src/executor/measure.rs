@@ -26,18 +26,20 @@ pub async fn http(
 ) -> Result<Measurements, ExecutorError> {
     let limit = Duration::from_millis(timeout_ms);
     let mut measurements = Measurements::default();
+    let mut times = Vec::new();
     for _ in 0..samples.max(1) {
         let begun = Instant::now();
         match timeout(limit, request(session, url, method)).await {
             Ok(Ok((status, body))) => {
-                measurements.add("time", Measured::Int(elapsed_ms(begun)));
-                measurements.set("status", Measured::Int(i64::from(status)));
-                measurements.set("body", Measured::Text(String::from_utf8_lossy(&body).into_owned()));
+                times.push(elapsed_ms(begun));
+                measurements.insert("status".to_owned(), Measured::Int(i64::from(status)));
+                measurements.insert("body".to_owned(), Measured::Text(String::from_utf8_lossy(&body).into_owned()));
             }
             Ok(Err(why)) => return Ok(unknown(&["status", "body", "time"], &why)),
             Err(_) => return Ok(unknown(&["status", "body", "time"], &format!("no answer within {timeout_ms} ms"))),
         }
     }
+    measurements.insert("time".to_owned(), Measured::Samples(times));
     Ok(measurements)
 }
 
@@ -50,21 +52,23 @@ pub async fn tcp(
     samples: u32,
 ) -> Result<Measurements, ExecutorError> {
     let mut measurements = Measurements::default();
+    let mut times = Vec::new();
     for _ in 0..samples.max(1) {
         let begun = Instant::now();
         match timeout(Duration::from_millis(timeout_ms), session.forward(host, port)).await {
             Ok(Ok(_)) => {
-                measurements.add("time", Measured::Int(elapsed_ms(begun)));
-                measurements.set("open", Measured::Text("true".into()));
+                times.push(elapsed_ms(begun));
+                measurements.insert("open".to_owned(), Measured::Text("true".into()));
             }
             Ok(Err(error)) if error.is_lost() => return Err(error.into()),
             Ok(Err(_)) | Err(_) => {
-                measurements.set("open", Measured::Text("false".into()));
-                measurements.set("time", Measured::Unknown("not open".into()));
+                measurements.insert("open".to_owned(), Measured::Text("false".into()));
+                measurements.insert("time".to_owned(), Measured::Unknown("not open".into()));
                 return Ok(measurements);
             }
         }
     }
+    measurements.insert("time".to_owned(), Measured::Samples(times));
     Ok(measurements)
 }
 
@@ -80,9 +84,9 @@ pub async fn certificate(
     match timeout(limit, peer_certificate(session, host, port, name.unwrap_or(host))).await {
         Ok(Ok((days_left, subject, issuer))) => {
             let mut measurements = Measurements::default();
-            measurements.set("days_left", Measured::Int(days_left));
-            measurements.set("subject", Measured::Text(subject));
-            measurements.set("issuer", Measured::Text(issuer));
+            measurements.insert("days_left".to_owned(), Measured::Int(days_left));
+            measurements.insert("subject".to_owned(), Measured::Text(subject));
+            measurements.insert("issuer".to_owned(), Measured::Text(issuer));
             Ok(measurements)
         }
         Ok(Err(why)) => Ok(unknown(&values, &why)),
@@ -230,7 +234,7 @@ impl rustls::client::danger::ServerCertVerifier for AnyCertificate {
 fn unknown(values: &[&str], why: &str) -> Measurements {
     let mut measurements = Measurements::default();
     for value in values {
-        measurements.set(value, Measured::Unknown(why.to_owned()));
+        measurements.insert((*value).to_owned(), Measured::Unknown(why.to_owned()));
     }
     measurements
 }

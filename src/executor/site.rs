@@ -65,7 +65,7 @@ impl Site {
         };
         let location = Location::parse(&project.database, root, password)?;
         let store = Store::create(&location).await?;
-        let depot = Depot::open(&root.join(&project.depot)).await?;
+        let depot = Depot::open(&root.join(&project.depot))?;
         let mut caller = Caller { person: people.by_account(&account).cloned(), account };
         if caller.person.is_none()
             && let Some(login) = store.database_login().await?

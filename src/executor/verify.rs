@@ -2,7 +2,7 @@
 
 use super::{ExecutorError, Loaded, Site, fleet::Fleet, interrupt::Interrupt, look, measure};
 use crate::{
-    check::{self, Check, Finding, Measurements, Question},
+    check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
     model::{RunAs, ServerName},
     plan::PlannedCheck,
     run::FindingSummary,
@@ -55,11 +55,11 @@ async fn until_good(
     loop {
         let measurements = match measurements(fleet, server, check).await {
             Ok(measurements) => measurements,
-            Err(ExecutorError::Transport(error)) => check::unreadable(check, &error.to_string()),
+            Err(ExecutorError::Transport(error)) => unreadable(&error.to_string()),
             Err(other) => return Err(other),
         };
         let finding = check::judge(check, &measurements);
-        if finding.is_good() || attempt >= check.attempts || interrupt.asked() {
+        if finding.verdict == Verdict::Good || attempt >= check.attempts || interrupt.asked() {
             return Ok(finding);
         }
         attempt += 1;
@@ -86,11 +86,11 @@ async fn measurements(
         _ => {
             let as_user = check.as_user.clone().map_or(RunAs::Login, RunAs::User);
             let Some(script) = check.script() else {
-                return Ok(check::unreadable(check, "nothing to ask"));
+                return Ok(unreadable("nothing to ask"));
             };
             let frame = Frame::ask(as_user, script).timeout(Duration::from_secs(120));
             let answer = look::next_answer(&mut session.run(vec![frame]).await?.into_iter())?;
-            Ok(answer.map_or_else(|| check::unreadable(check, "no answer"), |answer| check.measure(&answer)))
+            Ok(answer.map_or_else(|| unreadable("no answer"), |answer| check.measure(&answer)))
         }
     }
 }
@@ -99,7 +99,25 @@ fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) ->
     FindingSummary {
         check: check.id.clone(),
         server: server.clone(),
-        verdict: finding.verdict().to_owned(),
-        lines: finding.lines().iter().map(|line| site.redact(line)).collect(),
+        verdict: word(finding.verdict).to_owned(),
+        lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
     }
+}
+
+/// Measurements of a question that could not be asked: unknown, whatever was expected.
+fn unreadable(why: &str) -> Measurements {
+    Measurements::from([("answer".to_owned(), Measured::Unknown(why.to_owned()))])
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "good",
+        Verdict::Unknown => "unknown",
+        Verdict::Bad => "bad",
+    }
+}
+
+fn sentence(line: &FindingLine) -> String {
+    let source = line.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    format!("{}: {} (wanted: {}){source}", line.value, line.found, line.wanted)
 }

@@ -10,6 +10,7 @@ use super::{
     loaded::run_as,
 };
 use crate::{
+    depot::CappedOutput,
     model::{Answer, BlobRef, RunAs, ServerName, Value},
     module::{Change, Outcome},
     plan::{Known, PlannedStep, Prepared},
@@ -367,7 +368,7 @@ impl<'a> Worker<'a> {
     }
 
     async fn upload(&self, session: &Session, step: &PlannedStep, blob: &BlobRef) -> Result<(), ExecutorError> {
-        let mut source = self.with.site.depot.open_blob(blob.digest).await?;
+        let mut source = tokio::fs::File::from_std(self.with.site.depot.open_blob(&blob.digest)?.0);
         Ok(session.upload(&run_as(step), blob, &mut source).await?)
     }
 
@@ -384,7 +385,9 @@ impl<'a> Worker<'a> {
         }
         let shown = String::from_utf8_lossy(&text);
         self.with.journal.watch().output(self.server.as_str(), step.id.as_str(), &shown);
-        Ok(Some(self.with.site.depot.put_capped(&text).await?.digest))
+        let mut capped = CappedOutput::default();
+        capped.push(&text);
+        Ok(Some(self.with.site.depot.put_output(capped)?.digest))
     }
 
     fn attempts(&self, step: &PlannedStep) -> u32 {

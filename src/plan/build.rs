@@ -1,7 +1,7 @@
 //! Builds a plan: selectors resolved, loops expanded, variables merged, policy and checks attached.
 
 use super::{
-    PLAN_FORMAT, Plan, PlanError, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedVersion, Release,
+    PLAN_FORMAT, Place, Plan, PlanError, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedVersion, Release,
     render, steps,
 };
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     check::{Check, Question},
     expression::{self, Scope},
     inventory::Environment,
-    model::{EnvironmentKind, EnvironmentName, PlaybookKind, Policy, Server, ServerName, Value},
+    model::{PlaybookKind, Server, ServerName, Value},
     playbook::{Playbook, variables},
     system::SystemSheet,
 };
@@ -45,7 +45,7 @@ pub struct RebuildInput<'a> {
 
 /// Builds the plan of a release on an environment.
 pub fn build(input: &BuildInput<'_>) -> Result<Plan, PlanError> {
-    let place = Ladder {
+    let place = Place {
         name: input.environment.name.clone(),
         kind: input.environment.kind,
         policy: input.environment.policy.clone(),
@@ -60,7 +60,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Plan, PlanError> {
 /// reinterpreted since.
 pub fn rebuild(input: &RebuildInput<'_>) -> Result<Plan, PlanError> {
     let plan = input.plan;
-    let place = Ladder {
+    let place = Place {
         name: plan.environment.clone(),
         kind: plan.environment_kind,
         policy: plan.policy.clone(),
@@ -69,19 +69,12 @@ pub fn rebuild(input: &RebuildInput<'_>) -> Result<Plan, PlanError> {
     assemble(input.release, input.sheet, input.playbook, input.backup, place, plan.servers.clone(), |_| jumps)
 }
 
-/// The environment as far as a plan holds it.
-struct Ladder {
-    name: EnvironmentName,
-    kind: EnvironmentKind,
-    policy: Policy,
-}
-
 fn assemble(
     release: &Release,
     sheet: &SystemSheet,
     playbook: &Playbook,
     backup_spec: Option<&BackupSpec>,
-    place: Ladder,
+    place: Place,
     all: BTreeMap<ServerName, PlannedServer>,
     jumps: impl FnOnce(&BTreeMap<ServerName, PlannedServer>) -> BTreeMap<ServerName, Server>,
 ) -> Result<Plan, PlanError> {
@@ -89,16 +82,16 @@ fn assemble(
     let expand = |written: &[crate::playbook::Step]| -> Result<Vec<_>, PlanError> {
         let mut planned = Vec::new();
         for step in written {
-            planned.extend(steps::expand(step, &all, inputs)?);
+            planned.extend(steps::expand(step, &place, &all, inputs)?);
         }
         Ok(planned)
     };
     let planned_steps = expand(&playbook.steps)?;
     let handlers = expand(&playbook.handlers)?;
-    let backup = backup_spec.map(|spec| planned_backup(spec, &all, inputs)).transpose()?;
-    let quiesce = backup_spec.map(|spec| planned_quiesce(spec, &all, inputs)).transpose()?.unwrap_or_default();
-    let checks = planned_checks(&sheet.checks, &all, inputs)?;
-    let version = planned_version(sheet, inputs, &all)?;
+    let backup = backup_spec.map(|spec| planned_backup(spec, &place, &all, inputs)).transpose()?;
+    let quiesce = backup_spec.map(|spec| planned_quiesce(spec, &place, &all, inputs)).transpose()?.unwrap_or_default();
+    let checks = planned_checks(&sheet.checks, &place, &all, inputs)?;
+    let version = planned_version(sheet, &place, inputs, &all)?;
     let touched: BTreeSet<ServerName> = planned_steps
         .iter()
         .chain(&handlers)
@@ -135,7 +128,14 @@ fn assemble(
 fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, PlannedServer>, PlanError> {
     let mut planned = BTreeMap::new();
     for server in input.environment.servers.values() {
-        let resolved = variables::resolve(input.sheet, input.playbook, input.environment, server, &input.release.inputs)
+        let resolved = variables::resolve(
+            Some(input.sheet),
+            input.playbook,
+            input.environment,
+            server,
+            &input.release.inputs,
+            &BTreeMap::new(),
+        )
             .into_iter()
             .map(|(name, resolved)| (name, resolved.value))
             .collect();
@@ -161,13 +161,14 @@ fn jumps(environment: &Environment, servers: &BTreeMap<ServerName, PlannedServer
 
 fn planned_backup(
     spec: &BackupSpec,
+    place: &Place,
     servers: &BTreeMap<ServerName, PlannedServer>,
     inputs: &BTreeMap<String, Value>,
 ) -> Result<PlannedBackup, PlanError> {
     let mut wrong = None;
     let found = std::cell::RefCell::new(&mut wrong);
     let items = backup::items(spec, |selector| {
-        steps::select(selector, "backup", servers).unwrap_or_else(|error| {
+        steps::select(selector, "backup", &place.name, servers).unwrap_or_else(|error| {
             **found.borrow_mut() = Some(error);
             Vec::new()
         })
@@ -176,17 +177,18 @@ fn planned_backup(
         return Err(error);
     }
     let items = items.map_err(|error| PlanError::Backup(error.to_string()))?;
-    let items = items.into_iter().map(|item| rendered(item, servers, inputs)).collect::<Result<_, _>>()?;
+    let items = items.into_iter().map(|item| rendered(item, place, servers, inputs)).collect::<Result<_, _>>()?;
     Ok(PlannedBackup { items, left_out: backup::waivers(spec), keep: spec.keep.clone() })
 }
 
 /// Renders the templates of a backup item: paths and names may hold variables of its server.
 fn rendered(
     item: Item,
+    place: &Place,
     servers: &BTreeMap<ServerName, PlannedServer>,
     inputs: &BTreeMap<String, Value>,
 ) -> Result<Item, PlanError> {
-    let scope = render::planning_scope(&servers[&item.server], &BTreeMap::new(), inputs);
+    let scope = render::planning_scope(&servers[&item.server], place, &BTreeMap::new(), inputs);
     let place = format!("backup item `{}`", item.id);
     let source = match item.source {
         Source::Apt(names) => Source::Apt(words(&names, &scope, &place)?),
@@ -206,13 +208,14 @@ fn rendered(
 
 fn planned_quiesce(
     spec: &BackupSpec,
+    place: &Place,
     servers: &BTreeMap<ServerName, PlannedServer>,
     inputs: &BTreeMap<String, Value>,
 ) -> Result<Vec<PlannedQuiesce>, PlanError> {
     let mut planned = Vec::new();
     for quiesce in &spec.quiesce {
-        for server in steps::select(&quiesce.at, "quiesce", servers)? {
-            let scope = render::planning_scope(&servers[&server], &BTreeMap::new(), inputs);
+        for server in steps::select(&quiesce.at, "quiesce", &place.name, servers)? {
+            let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
             let quiesce = Quiesce {
                 services: words(&quiesce.services, &scope, "quiesce")?,
                 stop: quiesce.stop.as_ref().map(|run| words(run, &scope, "quiesce")).transpose()?,
@@ -227,24 +230,26 @@ fn planned_quiesce(
 
 fn planned_version(
     sheet: &SystemSheet,
+    place: &Place,
     inputs: &BTreeMap<String, Value>,
     servers: &BTreeMap<ServerName, PlannedServer>,
 ) -> Result<Option<PlannedVersion>, PlanError> {
     let Some(probe) = &sheet.version else { return Ok(None) };
-    let Some(server) = steps::select(&probe.at, "version", servers)?.into_iter().next() else { return Ok(None) };
-    let scope = render::planning_scope(&servers[&server], &BTreeMap::new(), inputs);
+    let Some(server) = steps::select(&probe.at, "version", &place.name, servers)?.into_iter().next() else { return Ok(None) };
+    let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
     Ok(Some(PlannedVersion { run: words(&probe.run, &scope, "version")?, as_user: probe.as_user.clone(), server }))
 }
 
 fn planned_checks(
     checks: &[Check],
+    place: &Place,
     servers: &BTreeMap<ServerName, PlannedServer>,
     inputs: &BTreeMap<String, Value>,
 ) -> Result<Vec<PlannedCheck>, PlanError> {
     let mut planned = Vec::new();
     for check in checks {
-        for server in steps::select(&check.at, &format!("check `{}`", check.id), servers)? {
-            let scope = render::planning_scope(&servers[&server], &BTreeMap::new(), inputs);
+        for server in steps::select(&check.at, &format!("check `{}`", check.id), &place.name, servers)? {
+            let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
             let mut check = check.clone();
             check.question = question(&check.question, &scope, &check.id)?;
             planned.push(PlannedCheck { check, server });

@@ -12,6 +12,17 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The environment as far as a plan holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Its kind.
+    pub kind: EnvironmentKind,
+    /// Its policy.
+    pub policy: Policy,
+}
+
 /// An immutable list of what will be done where. Its digest is what people approve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -174,6 +185,12 @@ impl Plan {
     #[must_use]
     pub fn step(&self, id: &StepId) -> Option<&PlannedStep> {
         self.steps.iter().chain(&self.handlers).find(|step| step.id == *id)
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { name: self.environment.clone(), kind: self.environment_kind, policy: self.policy.clone() }
     }
 
     /// Whether anything but asking is in it.

@@ -1,6 +1,6 @@
 //! A step's arguments, rendered for one server as far as they can be known.
 
-use super::{Plan, PlanError, PlannedServer, PlannedStep, Release, ReleaseFiles};
+use super::{Place as Where, Plan, PlanError, PlannedServer, PlannedStep, Release, ReleaseFiles};
 use crate::{
     expression::{self, Scope},
     model::{BlobRef, SecretName, Value},
@@ -137,14 +137,21 @@ fn missing_register(plan: &Plan, step: &PlannedStep, known: &Known, files: &Rele
     }
     let used: BTreeSet<String> = texts
         .iter()
-        .flat_map(|text| expression::names_in_template(text))
-        .chain(step.when.iter().flat_map(|when| expression::names_in_expression(when)))
+        .flat_map(|text| roots(text, false))
+        .chain(step.when.iter().flat_map(|when| roots(when, true)))
         .collect();
     plan.steps
         .iter()
         .filter_map(|other| other.register.as_ref())
         .find(|name| used.contains(*name) && !known.registered.contains_key(*name))
         .cloned()
+}
+
+/// First words of the names that a text uses; a text that cannot be read is refused elsewhere.
+fn roots(text: &str, expression: bool) -> Vec<String> {
+    expression::names(text, expression)
+        .map(|names| names.into_iter().map(|name| name.root).collect())
+        .unwrap_or_default()
 }
 
 /// Collects every text inside a value.
@@ -167,23 +174,13 @@ pub fn scope(
     secrets: &SecretValues,
 ) -> Scope {
     let plan = ground.plan;
-    let mut fixed = base(on, &plan.inputs);
-    fixed.insert("environment".into(), plan.environment.as_str().into());
-    fixed.insert("system".into(), plan.system.as_str().into());
+    let mut fixed = base(on, &plan.place(), &plan.inputs);
     fixed.insert("facts".into(), Value::Map(known.facts.clone()));
     let secret = secrets.0.iter().map(|(name, value)| (name.to_string(), Value::Text(value.clone())));
     fixed.insert("secret".into(), Value::Map(secret.collect()));
-    let artifact = ground.release.artifacts.keys().map(|name| (name.clone(), Value::Text(format!("artifact:{name}"))));
+    let artifact =
+        ground.release.artifacts.keys().map(|name| (name.clone(), Value::Text(format!("artifact:{name}"))));
     fixed.insert("artifacts".into(), Value::Map(artifact.collect()));
-    let servers = plan.servers.values().map(|planned| {
-        let groups = planned.server.groups.iter().map(|group| group.as_str().into()).collect();
-        let about = BTreeMap::from([
-            ("address".to_owned(), Value::Text(planned.server.address.clone())),
-            ("groups".to_owned(), Value::List(groups)),
-        ]);
-        (planned.server.name.to_string(), Value::Map(about))
-    });
-    fixed.insert("servers".into(), Value::Map(servers.collect()));
     if let Some(item) = &step.item {
         fixed.insert("item".into(), item.clone());
     }
@@ -197,20 +194,28 @@ pub fn scope(
 #[must_use]
 pub fn planning_scope(
     on: &PlannedServer,
+    place: &Where,
     given: &BTreeMap<String, Value>,
     inputs: &BTreeMap<String, Value>,
 ) -> Scope {
     let mut variables = on.variables.clone();
     variables.extend(given.clone());
-    settle(&variables, base(on, inputs))
+    settle(&variables, base(on, place, inputs))
 }
 
-fn base(on: &PlannedServer, inputs: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+fn base(on: &PlannedServer, place: &Where, inputs: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let groups = on.server.groups.iter().map(|group| group.as_str().into()).collect();
+    let server = [
+        ("name".to_owned(), on.server.name.as_str().into()),
+        ("address".to_owned(), Value::Text(on.server.address.clone())),
+        ("groups".to_owned(), Value::List(groups)),
+    ];
+    let environment =
+        [("name".to_owned(), place.name.as_str().into()), ("kind".to_owned(), place.kind.as_str().into())];
     let mut fixed = inputs.clone();
     fixed.insert("inputs".into(), Value::Map(inputs.clone()));
-    fixed.insert("server".into(), on.server.name.as_str().into());
-    fixed.insert("address".into(), Value::Text(on.server.address.clone()));
-    fixed.insert("groups".into(), Value::List(on.server.groups.iter().map(|group| group.as_str().into()).collect()));
+    fixed.insert("server".into(), Value::Map(server.into()));
+    fixed.insert("environment".into(), Value::Map(environment.into()));
     fixed
 }
 
@@ -221,7 +226,7 @@ fn settle(variables: &BTreeMap<String, Value>, fixed: BTreeMap<String, Value>) -
     let mut open: BTreeMap<&String, &Value> =
         variables.iter().filter(|(name, _)| !settled.contains_key(*name)).collect();
     for _ in 0..VARIABLE_DEPTH_MAX {
-        let scope = Scope::from(settled.clone());
+        let scope = Scope::of(settled.clone());
         let before = open.len();
         open.retain(|name, value| match expression::render_value(value, &scope) {
             Ok(value) => settled.insert((*name).clone(), value).is_some(),
@@ -231,7 +236,7 @@ fn settle(variables: &BTreeMap<String, Value>, fixed: BTreeMap<String, Value>) -
             break;
         }
     }
-    Scope::from(settled)
+    Scope::of(settled)
 }
 
 /// A file beside the playbook.

@@ -1,9 +1,9 @@
 //! Steps of a playbook to steps of a plan: selectors resolved, loops expanded.
 
-use super::{PlanError, PlannedServer, PlannedStep, render};
+use super::{Place, PlanError, PlannedServer, PlannedStep, render};
 use crate::{
     expression::{self, Selector},
-    model::{ServerName, StepId, Value, slug},
+    model::{EnvironmentName, ServerName, StepId, Value, slug},
     playbook::Step,
 };
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub(super) fn select(
     selector: &str,
     place: &str,
+    environment: &EnvironmentName,
     servers: &BTreeMap<ServerName, PlannedServer>,
 ) -> Result<Vec<ServerName>, PlanError> {
     let parsed = Selector::parse(selector).map_err(|why| PlanError::Selector {
@@ -19,7 +20,7 @@ pub(super) fn select(
         selector: selector.to_owned(),
         why: why.to_string(),
     })?;
-    Ok(servers.values().filter(|planned| parsed.selects(&planned.server)).map(|p| p.server.name.clone()).collect())
+    Ok(servers.values().filter(|planned| parsed.selects(environment, &planned.server)).map(|p| p.server.name.clone()).collect())
 }
 
 /// Expands one step: where it runs, and one step for each item of its loop.
@@ -28,13 +29,14 @@ pub(super) fn select(
 /// planning, and the same step exists on all of its servers.
 pub fn expand(
     step: &Step,
+    environment: &Place,
     servers: &BTreeMap<ServerName, PlannedServer>,
     inputs: &BTreeMap<String, Value>,
 ) -> Result<Vec<PlannedStep>, PlanError> {
-    let selected = select(&step.at, &step.place, servers)?;
+    let selected = select(&step.at, &step.place, &environment.name, servers)?;
     let Some(first) = selected.first() else { return Ok(Vec::new()) };
     let Some(repeat) = &step.repeat else { return Ok(vec![planned(step, step.id.clone(), selected, None)]) };
-    let scope = render::planning_scope(&servers[first], &step.variables, inputs);
+    let scope = render::planning_scope(&servers[first], environment, &step.variables, inputs);
     let expression = |source| PlanError::Expression {
         place: step.place.clone(),
         step: step.id.to_string(),
