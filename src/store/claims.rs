@@ -57,7 +57,7 @@ impl Store {
                 ON CONFLICT (environment, server) DO NOTHING";
             let binds = binds![environment.as_str(), server.as_str(), lease.run(), now];
             if write.execute(sql, binds).await? == 1 {
-                new.push(server.as_str());
+                new.push(json!({"environment": environment, "server": server}));
                 continue;
             }
             let sql = "SELECT * FROM claims WHERE environment = $1 AND server = $2";

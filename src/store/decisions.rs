@@ -57,13 +57,13 @@ impl NewDecision {
 }
 
 impl Store {
-    /// Records a decision at an open gate. The nonce must be new.
+    /// Records a decision at an open gate whose time to decide is not over. The nonce must be new.
     pub async fn record_decision(&self, decision: NewDecision) -> Result<DecisionRow> {
         check_json("a decision's statement", &decision.statement)?;
         let mut write = self.database.write().await?;
         // Touching the gate's row keeps it from being closed meanwhile.
         let sql = "UPDATE gates SET decision_count = decision_count + 1
-            WHERE id = $1 AND closed_at IS NULL RETURNING run, environment";
+            WHERE id = $1 AND closed_at IS NULL RETURNING run, environment, decide_by";
         let rows = write.fetch(sql, binds![decision.gate.as_str()]).await?;
         let Some(gate) = rows.first() else {
             let known =
@@ -84,6 +84,12 @@ impl Store {
             body: decision.noted()?,
         };
         let now = write.now().await?;
+        if gate.optional_time("decide_by")?.is_some_and(|end| end <= now) {
+            return Err(StoreError::conflict(format!(
+                "the time to decide at gate `{}` is over",
+                decision.gate
+            )));
+        }
         let noted = ledger::add(&mut write, now, entry).await?;
         let roles = canonical(&decision.roles).map_err(|error| StoreError::conflict(error.to_string()))?;
         let sql = "INSERT INTO decisions

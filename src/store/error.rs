@@ -5,7 +5,8 @@ use crate::model::RunId;
 /// Says why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database does not answer, or gave up for a reason that may pass; nothing was written.
+    /// The database does not answer, or gave up for a reason that may pass. Where the line broke during
+    /// the commit the write may have happened: read before writing again.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
     /// Another process drives this run now; the caller must stop and write nothing more.

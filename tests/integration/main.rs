@@ -1,4 +1,11 @@
 //! The one integration binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says where"
+)]
 
 #![allow(
     clippy::unwrap_used,

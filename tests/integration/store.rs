@@ -2,6 +2,7 @@
 
 mod contract;
 mod ground;
+mod killed;
 mod postgres;
 mod proof;
 
@@ -26,6 +27,8 @@ macro_rules! both_engines {
 }
 
 both_engines! {
+    killed:
+        a_killed_writer_leaves_whole_appends_alone;
     contract:
         a_store_is_made_once_and_keeps_its_id,
         a_newer_format_is_refused,

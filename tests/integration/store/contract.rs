@@ -55,13 +55,13 @@ pub async fn a_run_is_opened_found_and_listed(ground: &Ground) {
     let all = store.runs(&RunFilter::default()).await.unwrap();
     assert_eq!(ids(all), [second.new.id.clone(), first.new.id.clone()]);
     let filter = RunFilter { environment: Some(environment("test")), ..RunFilter::default() };
-    assert_eq!(ids(store.runs(&filter).await.unwrap()), [first.new.id.clone()]);
+    assert_eq!(ids(store.runs(&filter).await.unwrap()), vec![first.new.id.clone()]);
     let filter = RunFilter { ended: Some(true), ..RunFilter::default() };
     assert!(store.runs(&filter).await.unwrap().is_empty());
     let taken = lease(&store, &first, "one").await;
     assert!(!store.passed(first.new.release, &environment("test")).await.unwrap());
     store.append(&taken, ends("succeeded", 0)).await.unwrap();
-    assert_eq!(ids(store.runs(&filter).await.unwrap()), [first.new.id.clone()]);
+    assert_eq!(ids(store.runs(&filter).await.unwrap()), vec![first.new.id.clone()]);
     assert!(store.passed(first.new.release, &environment("test")).await.unwrap());
     assert!(!store.passed(first.new.release, &environment("production")).await.unwrap());
     let wiki = SystemName::parse("wiki").unwrap();
@@ -339,6 +339,13 @@ pub async fn decisions_are_recorded_once(ground: &Ground) {
     assert!(late.to_string().contains("closed"), "{late}");
     let unknown = NewDecision { gate: "none".to_owned(), ..decision("n4") };
     assert!(matches!(store.record_decision(unknown).await, Err(StoreError::NotFound { .. })));
+    let now = store.now().await.unwrap();
+    let gate = NewGate { id: "late".to_owned(), subject: "{}".to_owned(), decide_by: Some(now) };
+    store.append(&lease, Append { open_gates: vec![gate], ..events("waiting", &["{}"]) }).await.unwrap();
+    let over = NewDecision { gate: "late".to_owned(), ..decision("n5") };
+    let late = store.record_decision(over).await.unwrap_err();
+    assert!(late.to_string().contains("over"), "{late}");
+    assert!(store.decisions("late").await.unwrap().is_empty());
     store.verify_ledger(&[]).await.unwrap();
 }
 

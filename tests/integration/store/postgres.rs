@@ -15,6 +15,7 @@ pub fn socket_folder() -> Option<&'static Path> {
     SERVER.get_or_init(start).as_deref()
 }
 
+#[expect(clippy::zombie_processes, reason = "it ends after this process does")]
 fn start() -> Option<PathBuf> {
     let Some(bin) = binaries() else {
         assert!(
