@@ -190,12 +190,9 @@ impl Changing<'_> {
             let replies = session.run(frames.collect()).await.map_err(|error| lost(server, error.into()))?;
             let mut replies = replies.into_iter();
             for item in items {
-                let answer = look::next_answer(&mut replies).map_err(|error| lost(server, error.into()))?;
+                let answer = look::next_answer(&mut replies, server).map_err(|error| lost(server, error.into()))?;
                 let answer = answer.ok_or_else(|| failed(&item.id, "the server did not answer"))?;
                 let estimate = item.read_preflight(&answer).map_err(|error| failed(&item.id, error))?;
-                if let Some(needed) = estimate.waivers_needed.first() {
-                    return Err(failed(&item.id, format!("the backup would not be full: {needed}")));
-                }
                 for warning in &estimate.warnings {
                     self.journal.watch().note(&format!("{}: {warning}", item.id));
                 }

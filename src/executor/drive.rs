@@ -6,7 +6,8 @@ use super::{
     fleet::Fleet,
     interrupt::Interrupt,
     journal::{Extra, Journal, Watch},
-    predict, verify,
+    predict,
+    verify::verify,
 };
 use crate::{
     approval::{self, window},
@@ -195,7 +196,7 @@ impl<'a> Driver<'a> {
             Effect::StartServices => changing.start_services().await,
             Effect::Verify => {
                 let findings =
-                    verify::verify(self.site, &self.loaded, changing.fleet, self.interrupt).await?;
+                    verify(self.site, &self.loaded, changing.fleet, self.interrupt).await?;
                 let good = findings.iter().all(|finding| finding.verdict == "good");
                 let event =
                     if good { Event::ChecksPassed { findings } } else { Event::ChecksFailed { findings } };
@@ -356,11 +357,11 @@ impl<'a> Driver<'a> {
             language,
             subject,
             text: words.to_owned(),
-            run: Some(run.header.id.clone()),
-            environment: Some(environment.clone()),
-            system: Some(run.header.system.clone()),
+            run: run.header.id.clone(),
+            environment: environment.clone(),
+            system: run.header.system.clone(),
         };
-        vec![notice.message()]
+        notice.message().into_iter().collect()
     }
 
     /// Removes backups that are no longer kept. What cannot be removed now is tried at the next run.

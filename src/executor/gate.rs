@@ -82,16 +82,16 @@ impl Site {
         for person in self.deciders(gate) {
             let language = person.language.unwrap_or(self.project.language);
             let (subject, text) = gate_words(language, &loaded.plan.title, gate);
-            messages.push(
+            messages.extend(
                 Notice {
                     kind,
                     recipients: vec![Recipient { person: person.name.clone(), mail: person.mail.clone() }],
                     language,
                     subject,
                     text,
-                    run: Some(run.clone()),
-                    environment: Some(gate.environment.clone()),
-                    system: Some(gate.system.clone()),
+                    run: run.clone(),
+                    environment: gate.environment.clone(),
+                    system: gate.system.clone(),
                 }
                 .message(),
             );

@@ -18,9 +18,6 @@ pub const LEASE_SECONDS: u32 = 60;
 /// Time between two heartbeats: several may fail before the lease is lost.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Longest time an open lease of a dead process is waited for before the run is said to be driven.
-const LEASE_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Is told of every event after it is recorded.
 pub trait Watch: Send + Sync {
     /// An event of `run` was recorded.
@@ -79,24 +76,16 @@ impl Journal {
     pub async fn take(site: &Site, id: &RunId, watch: Arc<dyn Watch>) -> Result<Self, ExecutorError> {
         let owner = format!("{}@{} pid {}", site.caller.account, host_name(), std::process::id());
         let store = site.store.clone();
-        let begun = tokio::time::Instant::now();
-        let lease = loop {
-            match store.take_lease(id, &owner, LEASE_SECONDS).await? {
-                Taken::Lease(lease) => break lease,
-                // The holder may be a process of this host that is gone: then its lease is nobody's.
-                Taken::Held { owner, .. } if holder_is_gone(&owner) => {
-                    match store.seize_lease(id, &owner, &format!("pid {}", std::process::id()), LEASE_SECONDS).await? {
-                        Taken::Lease(lease) => break lease,
-                        Taken::Held { .. } if begun.elapsed() < LEASE_PATIENCE => {
-                            tokio::time::sleep(Duration::from_millis(200)).await;
-                        }
-                        Taken::Held { owner, .. } => {
-                            return Err(ExecutorError::Driven { run: id.to_string(), owner });
-                        }
-                    }
+        let lease = match store.take_lease(id, &owner, LEASE_SECONDS).await? {
+            Taken::Lease(lease) => lease,
+            // A holder of this host that is gone can no longer write: its lease is nobody's.
+            Taken::Held { owner: gone, .. } if holder_is_gone(&gone) => {
+                match store.seize_lease(id, &gone, &owner, LEASE_SECONDS).await? {
+                    Taken::Lease(lease) => lease,
+                    Taken::Held { owner, .. } => return Err(ExecutorError::Driven { run: id.to_string(), owner }),
                 }
-                Taken::Held { owner, .. } => return Err(ExecutorError::Driven { run: id.to_string(), owner }),
             }
+            Taken::Held { owner, .. } => return Err(ExecutorError::Driven { run: id.to_string(), owner }),
         };
         let run = load(&store, id).await?;
         let lost = Arc::new(AtomicBool::new(false));
@@ -135,7 +124,7 @@ impl Journal {
     pub async fn append_with(&self, events: Vec<Event>, extra: Extra) -> Result<(), ExecutorError> {
         let _order = self.order.lock().await;
         if self.lost.load(Ordering::SeqCst) {
-            return Err(crate::store::StoreError::LeaseLost { run: self.run().header.id.to_string() }.into());
+            return Err(crate::store::StoreError::LeaseLost { run: self.run().header.id.clone() }.into());
         }
         // Applied to a copy first: an event that cannot follow is never recorded.
         let mut next = self.run().clone();

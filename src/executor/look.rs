@@ -1,6 +1,6 @@
 //! Looks at steps on one server: renders them, and asks everything that they ask in one round trip.
 
-use super::{ExecutorError, loaded::run_as};
+use super::loaded::run_as;
 use crate::{
     model::{Answer, ServerName},
     module::{Change, ModuleError, Outcome},
@@ -51,17 +51,21 @@ pub fn probe_frame(step: &PlannedStep, look: &Look) -> Option<Frame> {
 /// Asks the probes of several steps in one round trip; the answers stand where their steps stand.
 pub async fn ask(
     session: &Session,
+    server: &ServerName,
     steps: &[(&PlannedStep, Look)],
 ) -> Result<Vec<Option<Answer>>, TransportError> {
     let frames: Vec<_> = steps.iter().map(|(step, look)| probe_frame(step, look)).collect();
     let asked: Vec<bool> = frames.iter().map(Option::is_some).collect();
     let mut replies = session.run(frames.into_iter().flatten().collect()).await?.into_iter();
-    asked.into_iter().map(|asked| if asked { next_answer(&mut replies) } else { Ok(None) }).collect()
+    asked.into_iter().map(|asked| if asked { next_answer(&mut replies, server) } else { Ok(None) }).collect()
 }
 
 /// The next reply as an answer.
-pub fn next_answer(replies: &mut impl Iterator<Item = Reply>) -> Result<Option<Answer>, TransportError> {
-    replies.next().map(Reply::answer).transpose()
+pub fn next_answer(
+    replies: &mut impl Iterator<Item = Reply>,
+    server: &ServerName,
+) -> Result<Option<Answer>, TransportError> {
+    replies.next().map(|reply| reply.answer(server)).transpose()
 }
 
 /// What a step's module makes of the answer.
@@ -82,9 +86,4 @@ pub fn shown_diff(prepared: &Prepared, change: &Change, redact: impl Fn(&str) ->
 /// Words of an error for the journal.
 pub fn located(step: &PlannedStep, error: &ModuleError) -> String {
     format!("{}: step `{}`: {error}", step.place, step.id)
-}
-
-/// Turns a transport error into the executor's.
-pub fn transport(error: TransportError) -> ExecutorError {
-    error.into()
 }

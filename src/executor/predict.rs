@@ -188,7 +188,7 @@ impl Walk<'_> {
                 }
             }
             rest = &rest[batch.len()..];
-            let answers = look::ask(session, &batch).await?;
+            let answers = look::ask(session, self.server, &batch).await?;
             for ((step, looked), answer) in batch.into_iter().zip(answers) {
                 self.one(step, looked, answer.as_ref(), known, seen);
             }
@@ -342,7 +342,7 @@ async fn free_space(
     let mut replies = session.run(frames).await?.into_iter();
     let mut lacking = Vec::new();
     for (path, wanted) in &requires.disk_free_bytes {
-        let answer = look::next_answer(&mut replies)?;
+        let answer = look::next_answer(&mut replies, server)?;
         let free = answer.and_then(|answer| answer.text().trim().parse::<u64>().ok()).map(|kib| kib * 1024);
         match free {
             Some(free) if free >= *wanted => {}
@@ -351,7 +351,7 @@ async fn free_space(
         }
     }
     for command in &requires.commands {
-        if !look::next_answer(&mut replies)?.is_some_and(|answer| answer.status.success()) {
+        if !look::next_answer(&mut replies, server)?.is_some_and(|answer| answer.status.success()) {
             lacking.push(format!("has no command `{command}`"));
         }
     }
@@ -370,7 +370,7 @@ async fn version(
     };
     let as_user = version.as_user.clone().map_or(RunAs::Login, RunAs::User);
     let script = Script(crate::model::script::command_line(&version.run));
-    let answer = look::next_answer(&mut session.run(vec![Frame::ask(as_user, script)]).await?.into_iter())?;
+    let answer = look::next_answer(&mut session.run(vec![Frame::ask(as_user, script)]).await?.into_iter(), server)?;
     Ok(Some(answer.filter(|answer| answer.status.success()).map(|answer| answer.text().trim().to_owned()).filter(|text| !text.is_empty())))
 }
 

@@ -88,7 +88,7 @@ impl Changing<'_> {
             Err(error) if error.is_lost() => self.fleet.session_again(server).await?.run(vec![frame]).await?,
             other => other?,
         };
-        look::next_answer(&mut replies.into_iter())?
+        look::next_answer(&mut replies.into_iter(), server)?
             .ok_or_else(|| ExecutorError::document("reply", "the server gave none"))
     }
 }

@@ -89,7 +89,7 @@ async fn measurements(
                 return Ok(unreadable("nothing to ask"));
             };
             let frame = Frame::ask(as_user, script).timeout(Duration::from_secs(120));
-            let answer = look::next_answer(&mut session.run(vec![frame]).await?.into_iter())?;
+            let answer = look::next_answer(&mut session.run(vec![frame]).await?.into_iter(), server)?;
             Ok(answer.map_or_else(|| unreadable("no answer"), |answer| check.measure(&answer)))
         }
     }

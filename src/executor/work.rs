@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     depot::CappedOutput,
-    model::{Answer, BlobRef, RunAs, ServerName, Value},
+    model::{Answer, BlobRef, ServerName, Value},
     module::{Change, Outcome},
     plan::{Known, PlannedStep, Prepared},
     run::{Event, InFlight, StepEnd, StepState},
@@ -89,7 +89,7 @@ impl<'a> Worker<'a> {
                 self.end(step, 1, StepEnd::Failed { words, output: None, last: true }).await?;
                 return Ok(());
             }
-            let answers = look::ask(&session, &ahead).await?;
+            let answers = look::ask(&session, &self.server, &ahead).await?;
             let seen = ahead.into_iter().zip(answers).map(|((step, look), answer)| (step, look, answer)).collect();
             self.go_through(&session, seen).await?;
         }
@@ -207,7 +207,7 @@ impl<'a> Worker<'a> {
             .await?;
         let script = change.script.clone();
         let frame = match unit {
-            Some(unit) => Frame::unit(run_as(step), script, unit),
+            Some(unit) => Frame::unit(run_as(step), unit, script),
             None => Frame::change(run_as(step), script),
         };
         let limit = Duration::from_secs(u64::from(step.timeout_seconds));
@@ -228,7 +228,7 @@ impl<'a> Worker<'a> {
                 self.doubt(step, attempt).await?;
                 return Ok(None);
             }
-            Some(reply) => reply.answer()?,
+            Some(reply) => reply.answer(&self.server)?,
             None => return Ok(None),
         };
         let good = self.conclude(step, prepared, attempt, &answer).await?;
@@ -237,7 +237,7 @@ impl<'a> Worker<'a> {
         }
         let mut fresh = VecDeque::new();
         for ((step, looked, _), asked) in after.into_iter().zip(probes) {
-            let answer = if asked { look::next_answer(&mut replies)? } else { None };
+            let answer = if asked { look::next_answer(&mut replies, &self.server)? } else { None };
             fresh.push_back((step, looked, answer));
         }
         Ok(Some(fresh))
@@ -297,17 +297,17 @@ impl<'a> Worker<'a> {
             // It runs, and a frame with its id waits for it; or it never started, and then nothing has happened.
             UnitState::Running => {
                 let limit = Duration::from_secs(u64::from(step.timeout_seconds));
-                let frame = Frame::unit(run_as(step), crate::model::Script::default(), unit).timeout(limit);
+                let frame = Frame::unit(run_as(step), unit, crate::model::Script::default()).timeout(limit);
                 match session.run(vec![frame.output_limit(OUTPUT_MAX)]).await?.into_iter().next() {
                     Some(Reply::InDoubt) | None => return self.doubt(step, attempt).await,
-                    Some(reply) => reply.answer()?,
+                    Some(reply) => reply.answer(&self.server)?,
                 }
             }
             UnitState::Absent => {
                 let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts)) else {
                     return self.doubt(step, attempt).await;
                 };
-                let answer = look::ask(session, &[(step, Look::Ready(prepared))]).await?.into_iter().next().flatten();
+                let answer = look::ask(session, &self.server, &[(step, Look::Ready(prepared))]).await?.into_iter().next().flatten();
                 let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts)) else {
                     return self.doubt(step, attempt).await;
                 };
@@ -317,10 +317,10 @@ impl<'a> Worker<'a> {
                             self.upload(session, step, blob).await?;
                         }
                         let limit = Duration::from_secs(u64::from(step.timeout_seconds));
-                        let frame = Frame::unit(run_as(step), change.script.clone(), unit).timeout(limit);
+                        let frame = Frame::unit(run_as(step), unit, change.script.clone()).timeout(limit);
                         match session.run(vec![frame.output_limit(OUTPUT_MAX)]).await?.into_iter().next() {
                             Some(Reply::InDoubt) | None => return self.doubt(step, attempt).await,
-                            Some(reply) => reply.answer()?,
+                            Some(reply) => reply.answer(&self.server)?,
                         }
                     }
                     Ok(Outcome::Unchanged(value)) => {
@@ -436,10 +436,4 @@ fn tail(answer: &Answer) -> String {
 
 fn with_tail(words: &str, tail: &str) -> String {
     if tail.is_empty() || words.contains(tail) { words.to_owned() } else { format!("{words}\n{tail}") }
-}
-
-/// The login user where a server has no other: kept for callers that ask without a step.
-#[must_use]
-pub fn asking_user(as_user: Option<&String>) -> RunAs {
-    as_user.map_or(RunAs::Login, |user| RunAs::User(user.clone()))
 }

@@ -62,12 +62,24 @@ pub enum Taken {
 impl Store {
     /// Takes the lease of a run that nobody drives, for `seconds`.
     pub async fn take_lease(&self, run: &RunId, owner: &str, seconds: u32) -> Result<Taken> {
+        self.take(run, None, owner, seconds).await
+    }
+
+    /// Takes the lease from `holder`, of whom the caller knows that it is gone, before it expires. The
+    /// epoch rises all the same, so a holder that was not gone loses its lease and its servers.
+    pub async fn seize_lease(&self, run: &RunId, holder: &str, owner: &str, seconds: u32) -> Result<Taken> {
+        self.take(run, Some(holder), owner, seconds).await
+    }
+
+    async fn take(&self, run: &RunId, holder: Option<&str>, owner: &str, seconds: u32) -> Result<Taken> {
         let mut write = self.database.write().await?;
         let now = write.now().await?;
         let until = now.plus_seconds(i64::from(seconds));
         let sql = "UPDATE runs SET owner = $2, lease_until = $3
-            WHERE id = $1 AND final_exit IS NULL AND (owner IS NULL OR lease_until <= $4)";
-        if write.execute(sql, binds![run, owner, until, now]).await? == 0 {
+            WHERE id = $1 AND final_exit IS NULL AND (owner IS NULL OR lease_until <= $4 OR owner = $5)";
+        // No owner is called by the empty name.
+        let holder = holder.unwrap_or_default();
+        if write.execute(sql, binds![run, owner, until, now, holder]).await? == 0 {
             return refusal(&mut write, run).await;
         }
         let counter = "UPDATE epoch_counter SET last = last + 1 WHERE id = 1 RETURNING last";
