@@ -66,6 +66,9 @@ struct File {
     digest: Digest,
 }
 
+/// What the probe told: packages by name, and whether each file's package is installed, by digest.
+type Answered = (BTreeMap<String, Known>, BTreeMap<String, bool>);
+
 /// A package as dpkg and apt know it.
 #[derive(Default)]
 struct Known {
@@ -131,7 +134,7 @@ impl Package {
         })
     }
 
-    fn read(&self, text: &str) -> Result<(BTreeMap<String, Known>, BTreeMap<String, bool>), ModuleError> {
+    fn read(&self, text: &str) -> Result<Answered, ModuleError> {
         let mut packages: BTreeMap<String, Known> = BTreeMap::new();
         let mut files = BTreeMap::new();
         for (key, value) in shell::lines(text) {
