@@ -7,8 +7,10 @@ mod harness;
 
 use esclusa::{
     check::{Check, Measured, Question},
+    document,
     model::{BlobRef, Digest, Status, Value},
     module::{Content, ModuleError, Outcome, Place, SHAPES, parse},
+    playbook::parse_playbook_file,
 };
 use harness::{Files, Shell, shells};
 use serde_json::json;
@@ -476,13 +478,26 @@ fn wrong_arguments_are_named_with_their_key() {
     }
 }
 
+/// A project in which every file is there, and one of them is the playbook.
+struct Project(String);
+
+impl document::Files for Project {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        Some(if path == "playbook.yaml" { self.0.clone().into_bytes() } else { Vec::new() })
+    }
+}
+
 #[test]
-fn every_module_has_an_example() {
+fn every_key_of_every_module_stands_in_an_example_that_is_valid() {
     for shape in SHAPES {
         let path = format!("{}/examples/modules/{}.yaml", env!("CARGO_MANIFEST_DIR"), shape.name);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         for field in shape.fields {
             assert!(text.contains(&format!("{}:", field.key)), "{path} does not show `{}`", field.key);
         }
+        let project = Project(format!("kind: install\nsystem: wiki\n{text}"));
+        let mut diagnostics = document::Diagnostics::default();
+        let playbook = parse_playbook_file(&project, "playbook.yaml", SHAPES, &mut diagnostics);
+        assert!(playbook.is_some() && diagnostics.is_empty(), "{path}: {diagnostics:?}");
     }
 }
