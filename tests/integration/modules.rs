@@ -322,6 +322,16 @@ fn waits_end_when_it_is_so_or_when_the_time_is_up() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(matches!(shell.outcome("wait", &json!({"port": port}), &none), Ok(Outcome::Unchanged(_))));
+        let other = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+        let elsewhere =
+            json!({"host": "127.0.0.2", "port": other.local_addr().unwrap().port(), "timeout": "1s"});
+        assert!(
+            matches!(shell.outcome("wait", &elsewhere, &none), Ok(Outcome::Unchanged(_))),
+            "{}",
+            shell.name
+        );
+        drop(other);
+        shell.change("wait", &elsewhere, &none);
         drop(listener);
         shell.change("wait", &json!({"port": port, "timeout": "1s"}), &none);
         assert!(matches!(
