@@ -2,7 +2,7 @@
 
 use super::disk_files::DiskFiles;
 use crate::{
-    document::{self, Diagnostic, Diagnostics, Files, Shape, Source, path},
+    document::{self, Diagnostics, Files, Shape, Source, path},
     inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
     model::People,
     playbook::{self, Parsed, validate as rules},
@@ -144,15 +144,11 @@ impl<'a> Check<'a> {
     }
 
     fn source(&mut self, path: &str) -> Option<Source> {
-        let Some(bytes) = self.files.read(path) else {
-            let fault = Diagnostic::about_file(path, "there is no such file");
-            self.diagnostics.push(fault.help("create it, or correct the path that names it"));
-            return None;
-        };
-        if !self.read.iter().any(|known| known == path) {
+        let source = Source::read(self.files, path, &mut self.diagnostics);
+        if self.files.exists(path) && !self.read.iter().any(|known| known == path) {
             self.read.push(path.to_owned());
         }
-        Source::from_bytes(path, &bytes).map_err(|fault| self.diagnostics.push(*fault)).ok()
+        source
     }
 
     fn project(&mut self) -> Parts {
@@ -190,7 +186,7 @@ impl<'a> Check<'a> {
         if file == "system.yaml" {
             self.sheet(path);
         } else if kind.as_deref() == Some("backup") || file == "backup.yaml" {
-            playbook::parse_backup(&source, self.files, &mut self.diagnostics);
+            playbook::parse_backup(&source, &mut self.diagnostics);
         } else if kind.is_some() || tree.get("system").is_some() {
             self.playbook(&source, parts);
         } else {

@@ -36,6 +36,9 @@ mod sql;
 mod user;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use diff::{Diff, DiffLine, Sign};
 pub use error::ModuleError;
 pub use shell::{printable, words_of_shell};

@@ -102,14 +102,13 @@ pub const BACKUP: Shape = Shape::new(
     ],
 );
 
+/// Reads the backup playbook at `path`; everything that is wrong goes to `diagnostics`.
+pub fn parse_backup_file(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<BackupSpec> {
+    parse_backup(&Source::read(files, path, diagnostics)?, diagnostics)
+}
+
 /// Reads a backup playbook; everything that is wrong goes to `diagnostics`.
-///
-/// The files of the project are not looked at yet: a backup names nothing in it.
-pub fn parse_backup(
-    source: &Source,
-    _files: &dyn Files,
-    diagnostics: &mut Diagnostics,
-) -> Option<BackupSpec> {
+pub fn parse_backup(source: &Source, diagnostics: &mut Diagnostics) -> Option<BackupSpec> {
     let (node, mut decoder) = document::open(source, &BACKUP, diagnostics)?;
     let quiesce = quiesce(&mut decoder, &node);
     let mut parts = Vec::new();

@@ -2,13 +2,13 @@
 
 use super::Playbook;
 use crate::{
-    expression::{self, ExpressionError, Scope},
+    expression,
     inventory::Environment,
     model::{Server, Value},
     system::SystemSheet,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Where a variable is set; a later one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -116,17 +116,17 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// The variables of one server with the layers that won.
+/// The variables of one server with the layers that won; what a `use:` gives is the step's own.
 #[must_use]
-pub fn resolve(
-    sheet: Option<&SystemSheet>,
-    playbook: &Playbook,
-    environment: &Environment,
-    server: &Server,
-    inputs: &BTreeMap<String, Value>,
-    with: &BTreeMap<String, Value>,
+pub fn resolve<'a>(
+    sheet: impl Into<Option<&'a SystemSheet>>,
+    playbook: &'a Playbook,
+    environment: &'a Environment,
+    server: &'a Server,
+    inputs: &'a BTreeMap<String, Value>,
 ) -> BTreeMap<String, Resolved> {
-    let layers = Layers { sheet, playbook, environment, server, inputs, with };
+    let with = BTreeMap::new();
+    let layers = Layers { sheet: sheet.into(), playbook, environment, server, inputs, with: &with };
     let mut resolved = BTreeMap::new();
     layers.each(&mut |name, value, layer, origin| {
         let won = Resolved { value: value.clone(), layer, origin: origin.to_owned() };
@@ -141,79 +141,6 @@ pub fn resolve(
         }
     }
     resolved
-}
-
-/// Says which variable has no value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the variable `{name}` has no value: {cause}")]
-pub struct VariableError {
-    /// The variable.
-    pub name: String,
-    /// Why.
-    pub cause: ExpressionError,
-}
-
-/// The scope of a server's expressions: its variables with their own templates rendered, on top of
-/// `base` (facts, artifacts), and `inputs`, `server` and `environment`.
-pub fn scope(
-    resolved: &BTreeMap<String, Resolved>,
-    inputs: &BTreeMap<String, Value>,
-    environment: &Environment,
-    server: &Server,
-    base: Scope,
-) -> Result<Scope, VariableError> {
-    let text = |text: &str| Value::Text(text.to_owned());
-    let groups = server.groups.iter().map(|group| text(group.as_str())).collect();
-    let about_server = BTreeMap::from([
-        ("name".to_owned(), text(server.name.as_str())),
-        ("address".to_owned(), text(&server.address)),
-        ("groups".to_owned(), Value::List(groups)),
-    ]);
-    let about_environment = BTreeMap::from([
-        ("name".to_owned(), text(environment.name.as_str())),
-        ("kind".to_owned(), text(environment.kind.as_str())),
-    ]);
-    let mut scope = base
-        .with("inputs", Value::Map(inputs.clone()))
-        .with("server", Value::Map(about_server))
-        .with("environment", Value::Map(about_environment));
-    let mut waiting: BTreeSet<&str> = BTreeSet::new();
-    for (name, won) in resolved {
-        if is_template(&won.value) {
-            waiting.insert(name);
-        } else {
-            scope.set(name.clone(), won.value.clone());
-        }
-    }
-    while !waiting.is_empty() {
-        let ready: Vec<&str> = waiting
-            .iter()
-            .copied()
-            .filter(|name| !mentions(&resolved[*name].value, &|word| waiting.contains(word)))
-            .collect();
-        // Nothing is ready: the rest name each other in a circle.
-        let Some(_) = ready.first() else {
-            let name = waiting.iter().next().copied().unwrap_or_default().to_owned();
-            let cause = ExpressionError::Failed("it is defined by itself".to_owned());
-            return Err(VariableError { name, cause });
-        };
-        for name in ready {
-            let value = expression::render_value(&resolved[name].value, &scope)
-                .map_err(|cause| VariableError { name: name.to_owned(), cause })?;
-            scope.set(name, value);
-            waiting.remove(name);
-        }
-    }
-    Ok(scope)
-}
-
-fn is_template(value: &Value) -> bool {
-    match value {
-        Value::Text(text) => expression::template::is_template(text),
-        Value::List(items) => items.iter().any(is_template),
-        Value::Map(entries) => entries.values().any(is_template),
-        _ => false,
-    }
 }
 
 /// Whether a value's templates use a name for which `which` says yes.

@@ -1,11 +1,4 @@
 //! The one integration binary.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test that cannot go on says where"
-)]
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +8,7 @@
 )]
 
 mod architecture;
+mod documents;
 mod lab;
 mod modules;
 mod store;
