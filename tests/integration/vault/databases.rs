@@ -136,7 +136,7 @@ async fn a_postgresql_database_comes_back_with_its_roles_and_rights() {
         let rows = cluster.ask(name, "select md5(string_agg(n || text, ',' order by n)) from t");
         let rights = cluster
             .ask(name, "select relacl::text, relowner::regrole::text from pg_class where relname = 't'");
-        let base = cluster.ask("postgres", "select datdba::regrole::text, datacl::text, s.setconfig::text from pg_database d left join pg_db_role_setting s on s.setdatabase = d.oid where datname = 'Wiki db-1'");
+        let base = cluster.ask("postgres", "select datdba::regrole::text, (select string_agg(a::text, ' ' order by a::text) from unnest(datacl) a), s.setconfig::text from pg_database d left join pg_db_role_setting s on s.setdatabase = d.oid where datname = 'Wiki db-1'");
         let password =
             cluster.ask("postgres", "select rolpassword from pg_authid where rolname = 'Wiki owner'");
         let tables = cluster.ask(name, "select string_agg(relname, ',' order by relname) from pg_class where relnamespace = 'public'::regnamespace");
@@ -203,10 +203,12 @@ impl Mariadb {
             .spawn()
             .unwrap();
         let mariadb = Self { folder, server };
+        let options = format!("[client]\nsocket={}\n", mariadb.socket());
+        std::fs::write(mariadb.folder.path().join(".my.cnf"), options).unwrap();
         for _ in 0..150 {
             let up = Command::new("mariadb")
                 .args(["-e", "select 1"])
-                .env("MYSQL_UNIX_PORT", mariadb.socket())
+                .env("HOME", mariadb.folder.path())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status();
@@ -223,7 +225,7 @@ impl Mariadb {
     }
 
     fn ask(&self, sql: &str) -> String {
-        output(Command::new("mariadb").args(["-N", "-B", "-e", sql]).env("MYSQL_UNIX_PORT", self.socket()))
+        output(Command::new("mariadb").args(["-N", "-B", "-e", sql]).env("HOME", self.folder.path()))
     }
 }
 
@@ -238,7 +240,7 @@ impl Drop for Mariadb {
 async fn a_mariadb_database_comes_back_and_its_grants_stay() {
     let Some(server) = Mariadb::start() else { return };
     let mut bench = Bench::new().await;
-    bench.environment = vec![("MYSQL_UNIX_PORT".into(), server.socket())];
+    bench.environment = vec![("HOME".into(), server.folder.path().display().to_string())];
     server.ask("create database `wiki-1` character set utf8mb4 collate utf8mb4_spanish_ci; create user w@localhost identified by 'x'; grant select on `wiki-1`.* to w@localhost");
     server.ask("create table `wiki-1`.t (n int primary key, b blob, s varchar(20)) engine=innodb; insert into `wiki-1`.t values (1, x'00ff0a27', 'ñandú'), (2, null, '')");
     server.ask("create view `wiki-1`.v as select n from `wiki-1`.t; create procedure `wiki-1`.p() select 1; create trigger `wiki-1`.g before insert on `wiki-1`.t for each row set new.n = new.n + 10");

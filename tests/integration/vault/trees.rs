@@ -129,7 +129,7 @@ async fn busybox_copies_and_restores_contents_and_modes() {
     let place = tempfile::tempdir_in("/var/tmp").unwrap();
     let tree = place.path().join("t");
     shell(
-        "mkdir -p \"$1/t/sub\"; cd \"$1/t\"; printf one >a; ln a b; ln -s a c; printf 'x' >\"$(printf 'n\\nl')\"; chmod 4711 a; touch -d '2020-01-01 UTC' a sub .",
+        "mkdir -p \"$1/t/sub\"; cd \"$1/t\"; printf one >a; ln a b; ln -s a c; printf 'x' >\"$(printf 'n\\nl')\"; chmod 4711 a; touch -h -d '2020-01-01 UTC' a c n* sub .",
         place.path(),
     );
     let item = paths_item(Part::Configuration, &tree);
@@ -203,7 +203,7 @@ async fn a_file_that_changes_is_copied_once_more_and_then_noted_or_refused() {
     let (mut item, archive) = small_archive(&bench, place.path());
     for (part, second) in [(Part::Complementary, true), (Part::Configuration, false)] {
         item.part = part;
-        let mut spool = bench.vault.begin(header("b1", std::slice::from_ref(&item))).await.unwrap();
+        let mut spool = bench.vault.begin(header(part.as_str(), std::slice::from_ref(&item))).await.unwrap();
         for attempt in 1..=2 {
             let mut writer = spool.receive(&item, &Estimate::default()).await.unwrap();
             writer.write_all(&archive).await.unwrap();
