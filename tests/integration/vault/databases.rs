@@ -1,4 +1,4 @@
-//! Databases: SQLite here, PostgreSQL and MariaDB in private clusters, Debian packages by a preflight.
+//! Databases: SQLite here, PostgreSQL and MariaDB in private clusters; and Debian packages.
 
 use super::*;
 
@@ -18,7 +18,10 @@ async fn an_sqlite_database_comes_back_while_others_write() {
     let path = place.path().join("it's a db");
     let ask = |sql: &str| output(Command::new("sqlite3").arg(&path).arg(sql));
     ask("pragma journal_mode=wal; create table t(x); insert into t values (1),(2);");
-    std::os::unix::fs::chown(&path, Some(123), Some(45)).unwrap();
+    let root = rustix::process::getuid().is_root();
+    if root {
+        std::os::unix::fs::chown(&path, Some(123), Some(45)).unwrap();
+    }
     let item = item(Part::Databases, Source::Sqlite(path.display().to_string()));
     // A writer keeps the log open, so the file alone would not be the database.
     let mut writer =
@@ -33,10 +36,8 @@ async fn an_sqlite_database_comes_back_while_others_write() {
     assert_eq!(ask("select group_concat(x) from t"), "1,2,3");
     assert_eq!(ask("select count(*) from sqlite_schema where name='added'"), "0");
     let meta = path.metadata().unwrap();
-    assert_eq!(
-        (std::os::unix::fs::MetadataExt::uid(&meta), std::os::unix::fs::MetadataExt::gid(&meta)),
-        (123, 45)
-    );
+    let owner = (std::os::unix::fs::MetadataExt::uid(&meta), std::os::unix::fs::MetadataExt::gid(&meta));
+    assert!(!root || owner == (123, 45));
     std::fs::write(&path, "no database at all").unwrap();
     assert!(item.read_preflight(&bench.run(&item.preflight())).is_err());
     assert!(!bench.run(&item.dump()).status.success());
@@ -63,7 +64,9 @@ impl Cluster {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        output(Command::new("chown").arg("postgres").arg(folder.path()));
+        if rustix::process::getuid().is_root() {
+            output(Command::new("chown").arg("postgres").arg(folder.path()));
+        }
         let cluster = Self { folder, bin };
         let path = cluster.folder.path().display();
         cluster.control(&format!("initdb -D {path}/data -A trust -U postgres"));
@@ -279,7 +282,7 @@ async fn a_mariadb_database_comes_back_and_its_grants_stay() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packages_are_copied_with_files_of_their_versions() {
-    if !is_here("dpkg-repack") {
+    if !is_here("dpkg-repack") || !rustix::process::getuid().is_root() {
         return;
     }
     let bench = Bench::new().await;
@@ -297,4 +300,49 @@ async fn packages_are_copied_with_files_of_their_versions() {
     bench.restore("b1", &item).await;
     let absent = super::item(Part::Packages, Source::Apt(vec!["esclusa-no-such-package".to_owned()]));
     assert!(absent.read_preflight(&bench.run(&absent.preflight())).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_go_back_to_their_versions_and_added_ones_go() {
+    // It installs packages on this machine, so it asks first.
+    let asked =
+        std::env::var("CI").as_deref() == Ok("true") || std::env::var("ESCLUSA_TEST_PACKAGES").is_ok();
+    if !asked || !is_here("dpkg-deb") || !is_here("dpkg-repack") || !rustix::process::getuid().is_root() {
+        println!("left out: needs root, dpkg-repack and ESCLUSA_TEST_PACKAGES=1");
+        return;
+    }
+    let bench = Bench::new().await;
+    let build = |name: &str, version: &str| {
+        let folder = bench.root.path().join(format!("{name}-{}", version.replace(':', "_")));
+        std::fs::create_dir_all(folder.join("DEBIAN")).unwrap();
+        std::fs::create_dir_all(folder.join("usr/share").join(name)).unwrap();
+        std::fs::write(folder.join("usr/share").join(name).join("version"), version).unwrap();
+        let control = format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Test <t@localhost>\nDescription: test\n"
+        );
+        std::fs::write(folder.join("DEBIAN/control"), control).unwrap();
+        output(Command::new("chmod").args(["-R", "u=rwX,go=rX"]).arg(&folder));
+        output(Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).arg(&folder));
+        folder.with_file_name(format!("{}.deb", folder.file_name().unwrap().to_str().unwrap()))
+    };
+    let (one, two) = (build("esclusa-test-one", "1:1.0-1"), build("esclusa-test-one", "1:2.0-1"));
+    let added = build("esclusa-test-added", "1.0");
+    output(Command::new("dpkg").arg("-i").arg(&one));
+    let names = ["esclusa-test-one", "esclusa-test-added"].map(String::from);
+    let item = item(Part::Packages, Source::Apt(names.into()));
+    bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
+    output(Command::new("dpkg").arg("-i").args([&two, &added]));
+    let file = Path::new("/usr/share/esclusa-test-one/version");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "1:2.0-1");
+    bench.restore("b1", &item).await;
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "1:1.0-1");
+    assert!(!Path::new("/usr/share/esclusa-test-added").exists());
+    // A file that was changed under the package's hands comes back too.
+    std::fs::write(file, "tampered").unwrap();
+    bench.restore("b1", &item).await;
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "1:1.0-1");
+    output(Command::new("dpkg").args(["-P", "esclusa-test-one"]));
+    bench.restore("b1", &item).await;
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "1:1.0-1");
+    output(Command::new("dpkg").args(["-P", "esclusa-test-one"]));
 }

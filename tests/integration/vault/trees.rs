@@ -12,12 +12,12 @@ printf 'hello' >plain; ln plain hard; ln plain sub/hard2
 : >nothing; printf 'x' >'-n'; printf 'y' >' leading and trailing '
 printf 'a' >"$(printf 'new\nline')"; printf 'b' >"$(printf 'bad\377utf')"; printf 'c' >'back\tslash'; printf 'd' >'st*r [x]'
 ln -s loop2 loop1; ln -s loop1 loop2; ln -s /etc/passwd outside; ln -s . self; ln -s nowhere dangling
-mkfifo pipe; printf 's' >suid; chmod 4755 suid; chmod 1777 empty; printf 'z' >locked; chmod 000 locked
+mkfifo pipe; printf 's' >suid; chmod 4755 suid; chmod 1777 empty; printf 'z' >locked
 long=$(printf 'n%.0s' $(seq 1 200)); mkdir -p "$long/$long"; printf 'far' >"$long/$long/$long"
 head -c 300000 /dev/urandom >big
 touch -d '1969-12-31 23:59:50.5 UTC' plain; touch -d '2262-01-01 00:00:00.123456789 UTC' nothing
 touch -h -d '2001-02-03 UTC' dangling; touch -d '2020-05-05 05:05:05.000000005 UTC' sub/deep
-if [ "$(id -u)" = 0 ]; then chown 54321:12345 'st*r [x]'; chown -h 7:8 dangling; mknod null c 1 3; fi
+if [ "$(id -u)" = 0 ]; then chmod 000 locked; chown 54321:12345 'st*r [x]'; chown -h 7:8 dangling; mknod null c 1 3; fi
 if command -v setfattr >/dev/null; then setfattr -n user.note -v 0x310a320a big || :; fi
 if command -v setfacl >/dev/null; then setfacl -m u:10:r big || :; fi
 if command -v setcap >/dev/null; then setcap cap_net_raw+ep big || :; fi
