@@ -256,11 +256,11 @@ mod tests {
         let damages: [(&str, Damage); 9] = [
             ("digest", |m, r| r.items.get_mut(&m.items[0].item.id).unwrap().digest = Digest::of(b"other")),
             ("size", |m, r| r.items.get_mut(&m.items[1].item.id).unwrap().size += 1),
-            ("absence", |m, r| drop(r.items.remove(&m.items[2].item.id))),
+            ("absence", |m, r| r.items.retain(|id, _| *id != m.items[2].item.id)),
             ("manifest", |_, r| r.manifest = Digest::of(b"other")),
             ("reason", |m, _| m.header.waived[0].reason = "  ".into()),
             ("waiver", |m, _| m.header.waived.clear()),
-            ("dropped item", |m, _| drop(m.items.pop())),
+            ("dropped item", |m, _| m.items.truncate(2)),
             ("purpose", |m, _| m.header.purpose = Purpose::Safety),
             ("format", |m, _| m.format = 2),
         ];

@@ -36,7 +36,7 @@ pub struct Summary {
     pub taken_at: Timestamp,
     /// Bytes of the plain copies.
     pub size: u64,
-    /// Bytes on disk.
+    /// Bytes on disk, without the summary.
     pub stored: u64,
     /// Digest of the manifest's text.
     pub manifest: Digest,
@@ -121,12 +121,15 @@ pub fn lock(folder: &Path) -> Result<Option<File>, VaultError> {
     }
 }
 
-/// Bytes of the files directly in `folder`.
+/// Bytes of the files directly in `folder`, without its summary.
 pub fn stored(folder: &Path) -> Result<u64, VaultError> {
     let bad = |error| VaultError::file("read", folder, error);
     let mut sum = 0;
     for entry in std::fs::read_dir(folder).map_err(bad)? {
-        sum += entry.and_then(|entry| entry.metadata()).map_err(bad)?.len();
+        let entry = entry.map_err(bad)?;
+        if entry.file_name() != SUMMARY {
+            sum += entry.metadata().map_err(bad)?.len();
+        }
     }
     Ok(sum)
 }

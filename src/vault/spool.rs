@@ -175,8 +175,6 @@ impl Spool {
         sealer.write_all(manifest.text()?.as_bytes()).map_err(bad)?;
         let file = sealer.finish().map_err(bad)?.into_inner().map_err(|error| bad(error.into_error()))?;
         file.sync_all().map_err(bad)?;
-        let lock = folder.join(folder::LOCK);
-        std::fs::remove_file(&lock).map_err(|error| VaultError::file("remove", &lock, error))?;
         let summary = Summary::of(&manifest, folder::stored(&folder)?)?;
         summary.write(&folder)?;
         folder::sync(&folder)?;
@@ -185,6 +183,10 @@ impl Spool {
             return Err(VaultError::Exists(summary.id.to_string()));
         }
         std::fs::rename(&folder, &place).map_err(|error| VaultError::file("rename", &folder, error))?;
+        // Only now: a spool without its lock would be taken for garbage.
+        let lock = place.join(folder::LOCK);
+        std::fs::remove_file(&lock).map_err(|error| VaultError::file("remove", &lock, error))?;
+        folder::sync(&place)?;
         folder::sync(vault.path())?;
         Ok(summary)
     }

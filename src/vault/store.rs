@@ -272,7 +272,8 @@ impl BackupStore for Vault {
             .map_err(|error| VaultError::damaged(&path, error))?;
         let manifest = Manifest::parse(&text)?;
         let summary = Summary::read(&folder)?;
-        if Digest::of(&text) != summary.manifest || manifest.header.id != *id {
+        let expected = Summary::of(&manifest, folder::stored(&folder)?)?;
+        if Digest::of(&text) != summary.manifest || manifest.header.id != *id || summary != expected {
             return Err(VaultError::damaged(&path, "it is not the manifest of this backup"));
         }
         Ok(manifest)

@@ -2,6 +2,8 @@
 //!
 //! Scripts run on this machine by `sh`, as they would on a server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 use esclusa::backup::{
     BackupId, Estimate, Header, Item, Manifest, Part, Purpose, Source, VerifiedBackup, Waiver,
 };

@@ -132,6 +132,14 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
     let members: Vec<String> = paths.iter().map(|path| quote(&format!(".{path}"))).collect();
     let _ = writeln!(text, "set -- {}", members.join(" "));
     text.push_str(EXTRACT);
+    if !manifest.tools.get("tar").is_some_and(|version| version.contains("GNU tar")) {
+        let _ = writeln!(
+            text,
+            "base64 -d >\"$work/times\" <<'ESCLUSA_END' || die 'cannot read the times'\n{}ESCLUSA_END",
+            times(paths, manifest)
+        );
+        text.push_str(TOUCH);
+    }
     for (at, path) in paths.iter().enumerate() {
         let parent = parents(path).pop().unwrap_or("/");
         let _ = writeln!(text, "touch -r \"$work/above.{at}\" {}", quote(parent));
@@ -142,18 +150,46 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
 /// A line for each entry below the paths: `d` for folders or `f`, and the path, where newlines are
 /// written as the byte 1; in base64, since paths need not be text.
 fn listing(paths: &[String], manifest: &ItemManifest) -> String {
-    let below = |file: &&FileEntry| {
+    let mut lines = Vec::new();
+    for file in below(paths, manifest) {
+        lines.push(if file.kind == EntryKind::Folder { b'd' } else { b'f' });
+        lines.extend(on_one_line(file));
+        lines.push(b'\n');
+    }
+    wrapped(lines)
+}
+
+/// A line for each folder and symbolic link, the deepest first: seconds, a space and the path.
+fn times(paths: &[String], manifest: &ItemManifest) -> String {
+    let mut files: Vec<&FileEntry> = below(paths, manifest)
+        .filter(|file| matches!(file.kind, EntryKind::Folder | EntryKind::SymbolicLink))
+        .collect();
+    files.sort_by(|a, b| b.path.cmp(&a.path));
+    let mut lines = Vec::new();
+    for file in files {
+        lines.extend(format!("{} ", file.mtime).into_bytes());
+        lines.extend(on_one_line(file));
+        lines.push(b'\n');
+    }
+    wrapped(lines)
+}
+
+/// The entries at or below the paths.
+fn below<'a>(paths: &'a [String], manifest: &'a ItemManifest) -> impl Iterator<Item = &'a FileEntry> {
+    manifest.files.iter().filter(move |file| {
         paths.iter().any(|path| {
             let rest = file.path.0.strip_prefix(path.as_bytes());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
         })
-    };
-    let mut lines = Vec::new();
-    for file in manifest.files.iter().filter(below) {
-        lines.push(if file.kind == EntryKind::Folder { b'd' } else { b'f' });
-        lines.extend(file.path.0.iter().map(|byte| if *byte == b'\n' { 1 } else { *byte }));
-        lines.push(b'\n');
-    }
+    })
+}
+
+fn on_one_line(file: &FileEntry) -> impl Iterator<Item = u8> + '_ {
+    file.path.0.iter().map(|byte| if *byte == b'\n' { 1 } else { *byte })
+}
+
+/// Lines in base64, 76 characters each.
+fn wrapped(lines: Vec<u8>) -> String {
     let text = BASE64_STANDARD.encode(lines);
     let mut wrapped = String::with_capacity(text.len() + text.len() / 76 + 1);
     for chunk in text.as_bytes().chunks(76) {
@@ -176,15 +212,22 @@ for folder do find "$folder" -xdev -type s -exec rm -f {} \; ; rmdir "$folder" |
 fi
 "#;
 
-/// Extracts, and with GNU tar reads everything back from the disk and compares.
+/// Extracts, where tar puts a new file in place of an old one, and with GNU tar reads everything back from the disk and compares.
 const EXTRACT: &str = r#"if [ $gnu = yes ]; then
-tar -C / --xattrs --xattrs-include='*' --numeric-owner --same-owner --no-unquote -p --unlink-first -xf "$blob" "$@" || die 'extracting failed'
+tar -C / --xattrs --xattrs-include='*' --numeric-owner --same-owner --no-unquote -p -xf "$blob" "$@" || die 'extracting failed'
 tar -C / --numeric-owner --no-unquote -df "$blob" "$@" >"$work/differs" 2>&1 || { head -n 20 "$work/differs" >&2; die 'what was put back differs from the copy'; }
 else
 number=
 if tar --help 2>&1 | grep -q -e numeric-owner; then number=--numeric-owner; fi
 tar -C / -x -p $number -f "$blob" || die 'extracting failed'
 fi
+"#;
+
+/// Busybox tar sets a folder's time before it fills the folder, and a link's not at all.
+const TOUCH: &str = r#"while IFS= read -r line; do
+path=$(printf '%sx' "${line#* }" | tr '\001' '\n'); path=${path%x}
+touch -h -d "@${line%% *}" "$path" 2>/dev/null || [ -L "$path" ] || touch -d "@${line%% *}" "$path" || die 'cannot set times'
+done <"$work/times"
 "#;
 
 #[cfg(test)]

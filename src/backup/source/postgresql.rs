@@ -9,7 +9,7 @@ use crate::model::Script;
 use crate::model::script::quote;
 
 /// Feeds SQL on standard input to the maintenance database.
-const ASK: &str = r#"ask() { psql -X -w -q -A -t -v ON_ERROR_STOP=1 -v db="$db" -d "${esclusa_maintenance:-postgres}"; }
+const ASK: &str = r#"ask() { psql -X -w -q -A -t -v ON_ERROR_STOP=1 -v db="$db" -d postgres; }
 "#;
 
 /// Tools and their versions against the server's, existence, rights, size.

@@ -12,12 +12,12 @@ printf 'hello' >plain; ln plain hard; ln plain sub/hard2
 : >nothing; printf 'x' >'-n'; printf 'y' >' leading and trailing '
 printf 'a' >"$(printf 'new\nline')"; printf 'b' >"$(printf 'bad\377utf')"; printf 'c' >'back\tslash'; printf 'd' >'st*r [x]'
 ln -s loop2 loop1; ln -s loop1 loop2; ln -s /etc/passwd outside; ln -s . self; ln -s nowhere dangling
-mkfifo pipe; printf 's' >suid; chmod 4755 suid; chmod 1777 empty; printf 'z' >locked; chmod 000 locked
+mkfifo pipe; printf 's' >suid; chmod 4755 suid; chmod 1777 empty; printf 'z' >locked
 long=$(printf 'n%.0s' $(seq 1 200)); mkdir -p "$long/$long"; printf 'far' >"$long/$long/$long"
 head -c 300000 /dev/urandom >big
 touch -d '1969-12-31 23:59:50.5 UTC' plain; touch -d '2262-01-01 00:00:00.123456789 UTC' nothing
 touch -h -d '2001-02-03 UTC' dangling; touch -d '2020-05-05 05:05:05.000000005 UTC' sub/deep
-if [ "$(id -u)" = 0 ]; then chown 54321:12345 'st*r [x]'; chown -h 7:8 dangling; mknod null c 1 3; fi
+if [ "$(id -u)" = 0 ]; then chmod 000 locked; chown 54321:12345 'st*r [x]'; chown -h 7:8 dangling; mknod null c 1 3; fi
 if command -v setfattr >/dev/null; then setfattr -n user.note -v 0x310a320a big || :; fi
 if command -v setfacl >/dev/null; then setfacl -m u:10:r big || :; fi
 if command -v setcap >/dev/null; then setcap cap_net_raw+ep big || :; fi
@@ -129,7 +129,7 @@ async fn busybox_copies_and_restores_contents_and_modes() {
     let place = tempfile::tempdir_in("/var/tmp").unwrap();
     let tree = place.path().join("t");
     shell(
-        "mkdir -p \"$1/t/sub\"; cd \"$1/t\"; printf one >a; ln a b; ln -s a c; printf 'x' >\"$(printf 'n\\nl')\"; chmod 4711 a; touch -d '2020-01-01 UTC' a sub .",
+        "mkdir -p \"$1/t/sub\"; cd \"$1/t\"; printf one >a; ln a b; ln -s a c; printf 'x' >\"$(printf 'n\\nl')\"; chmod 4711 a; touch -h -d '2020-01-01 UTC' a c n* sub .",
         place.path(),
     );
     let item = paths_item(Part::Configuration, &tree);
@@ -203,7 +203,7 @@ async fn a_file_that_changes_is_copied_once_more_and_then_noted_or_refused() {
     let (mut item, archive) = small_archive(&bench, place.path());
     for (part, second) in [(Part::Complementary, true), (Part::Configuration, false)] {
         item.part = part;
-        let mut spool = bench.vault.begin(header("b1", std::slice::from_ref(&item))).await.unwrap();
+        let mut spool = bench.vault.begin(header(part.as_str(), std::slice::from_ref(&item))).await.unwrap();
         for attempt in 1..=2 {
             let mut writer = spool.receive(&item, &Estimate::default()).await.unwrap();
             writer.write_all(&archive).await.unwrap();
