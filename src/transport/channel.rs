@@ -79,7 +79,8 @@ impl Line {
     {
         let (mut from, to) = channel.split();
         let (orders, receiver) = mpsc::channel(16);
-        tokio::spawn(write(to, receiver));
+        let ends = matches!(events, Events::Paced(_));
+        tokio::spawn(write(to, receiver, ends));
         tokio::spawn(async move {
             // Until nothing comes any more: an exit status may follow the end of the output.
             let mut wanted = true;
@@ -125,7 +126,7 @@ impl Orders {
     }
 }
 
-async fn write(to: ChannelWriteHalf<Msg>, mut orders: mpsc::Receiver<Order>) {
+async fn write(to: ChannelWriteHalf<Msg>, mut orders: mpsc::Receiver<Order>, ends: bool) {
     while let Some(order) = orders.recv().await {
         let sent = match order {
             Order::Bytes(bytes) => to.data_bytes(bytes).await,
@@ -135,8 +136,9 @@ async fn write(to: ChannelWriteHalf<Msg>, mut orders: mpsc::Receiver<Order>) {
             return;
         }
     }
-    // `close` alone does not end the process on the other side.
-    let _ = to.signal(Sig::TERM).await;
+    // `close` alone does not end the process on the other side. A shell ends, and tidies up, when its
+    // input does; a stream is told to.
+    let _ = if ends { to.signal(Sig::TERM).await } else { to.eof().await };
     let _ = to.close().await;
 }
 

@@ -51,7 +51,8 @@ e_open() {
   mkdir "$E_D" || e_fail "cannot write to $E_S"
   [ "$E_U" = 0 ] && chmod 711 "$E_D"
   trap 'rm -rf "$E_D"' EXIT
-  trap 'exit 1' HUP INT TERM PIPE
+  # Other signals end it at once: dash puts a trap off while it reads. The next session tidies up.
+  trap 'exit 1' PIPE
   e_born $$ || e_fail 'cannot read /proc'
   printf '%s %s %s\n' "$E_B" $$ "$e_b" >"$E_D/shell"
   for e_x in "$E_S"/sessions/*; do
@@ -276,6 +277,7 @@ e_take() {
   while e_alive "$@" && [ "$e_i" -lt 50 ]; do sleep "$E_Z"; e_i=$((e_i + 1)); done
   [ -z "$e_oc" ] || e_end KILL "$e_oc"
   kill -KILL "$2" 2>/dev/null
+  rm -rf "$e_od"
   return 0
 }
 # What the server is, one line each.

@@ -13,4 +13,5 @@ mod lab;
 mod modules;
 mod store;
 mod support;
+mod transport;
 mod vault;
