@@ -1,1 +1,6 @@
 //! The command line: one file per verb.
+
+pub mod disk_files;
+pub mod explain;
+pub mod schema;
+pub mod validate;

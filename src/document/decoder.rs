@@ -95,7 +95,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn field(&mut self, key: &Key, value: &Node, field: &Field) {
+    /// Holds the value of one key against its description.
+    pub fn field(&mut self, key: &Key, value: &Node, field: &Field) {
         if value.is_null() && !matches!(field.kind, Kind::Any | Kind::Shape(_) | Kind::Map(_)) {
             if field.required || value.span.start == value.span.end {
                 let help = format!("give {}, or remove the key", field.kind.wanted());

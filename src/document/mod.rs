@@ -9,6 +9,7 @@
 pub mod decoder;
 pub mod diagnostic;
 pub mod node;
+pub mod path;
 pub mod quantity;
 pub mod read;
 pub mod render;

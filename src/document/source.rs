@@ -1,6 +1,6 @@
 //! A file's text, and places in it.
 
-use super::Diagnostic;
+use super::{Diagnostic, Diagnostics};
 use std::sync::Arc;
 
 /// Longest file that is read, in bytes; readers look at a file's length before they read it.
@@ -11,6 +11,11 @@ pub trait Files {
     /// The bytes of the file at `path`, relative to the project's folder, with forward slashes;
     /// nothing if there is none. At most [`FILE_BYTES_MAX`] and one more byte are returned.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
+
+    /// Whether there is a file at `path`, however long it is.
+    fn exists(&self, path: &str) -> bool {
+        self.read(path).is_some()
+    }
 }
 
 /// A stretch of a source, in bytes.
@@ -43,6 +48,16 @@ impl Source {
     #[must_use]
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self(Arc::new(Inner { path: path.into(), text: text.into() }))
+    }
+
+    /// Reads a file of the project; a fault is recorded.
+    pub fn read(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let Some(bytes) = files.read(path) else {
+            let fault = Diagnostic::about_file(path, "there is no such file");
+            diagnostics.push(fault.help("create it, or correct the path that names it"));
+            return None;
+        };
+        Self::from_bytes(path, &bytes).map_err(|fault| diagnostics.push(*fault)).ok()
     }
 
     /// Takes a file's bytes; refuses what is too long or not UTF-8.

@@ -10,7 +10,7 @@ pub mod scope;
 pub mod selector;
 pub mod template;
 
-pub use names::{Name, names};
+pub use names::{Name, names, names_in_expression, names_in_template};
 pub use scope::Scope;
 pub use selector::{Selector, SelectorError};
 pub use template::{check, condition, evaluate, render, render_value};

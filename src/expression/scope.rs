@@ -5,24 +5,29 @@ use std::collections::BTreeMap;
 
 /// Names and their values.
 ///
-/// Plain names are variables. `inputs`, `facts`, `artifacts` and `secret` are maps of their own that
-/// no variable can hide.
+/// Plain names are variables; no variable can hide one of the [`RESERVED`] names.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Scope {
     values: BTreeMap<String, Value>,
 }
 
 /// The names that variables cannot have.
-pub const RESERVED: &[&str] =
-    &["inputs", "facts", "artifacts", "secret", "item", "loop", "server", "environment"];
+pub const RESERVED: &[&str] = &[
+    "inputs",
+    "facts",
+    "artifacts",
+    "secret",
+    "item",
+    "loop",
+    "server",
+    "servers",
+    "address",
+    "groups",
+    "environment",
+    "system",
+];
 
 impl Scope {
-    /// A scope of these variables.
-    #[must_use]
-    pub fn of(variables: BTreeMap<String, Value>) -> Self {
-        Self { values: variables }
-    }
-
     /// Sets one name.
     pub fn set(&mut self, name: impl Into<String>, value: Value) {
         self.values.insert(name.into(), value);
@@ -48,6 +53,12 @@ impl Scope {
 
     pub(super) fn values(&self) -> &BTreeMap<String, Value> {
         &self.values
+    }
+}
+
+impl From<BTreeMap<String, Value>> for Scope {
+    fn from(values: BTreeMap<String, Value>) -> Self {
+        Self { values }
     }
 }
 

@@ -77,7 +77,7 @@ sql() {
   cd /
   if [ "$(id -u)" != 0 ]; then "$@"
   elif command -v runuser >/dev/null; then runuser -u postgres -- "$@"
-  else fail 'runuser is missing to become postgres'; fi
+  else echo 'esclusa: runuser is missing to become postgres' >&2; return 69; fi
 }
 "#;
 

@@ -1,8 +1,18 @@
 //! Playbooks, their steps, inputs and artifacts.
 
+pub mod artifact_file;
+pub mod backup_file;
 pub mod book;
+pub mod playbook_file;
+pub mod step_file;
+pub mod use_file;
+pub mod validate;
+pub mod variables;
 
+pub use backup_file::{BACKUP, parse_backup, parse_backup_file};
 pub use book::{
     ArtifactOrigin, ArtifactSource, ArtifactSpec, InputSpec, Playbook, Requires, Sha256Source, SignatureSpec,
     Step,
 };
+pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook, parse_playbook_file, without_steps};
+pub use variables::{Layer, Resolved, resolve};

@@ -4,7 +4,7 @@ use super::sheet_file::selector;
 use crate::{
     check::{Check, Condition, Expectation, Question},
     document::{Decoder, Field, Kind, Node, Shape, quantity},
-    model::{Value, name},
+    model::name,
 };
 
 const HTTP: Shape = Shape::new(
@@ -266,7 +266,8 @@ fn condition(decoder: &mut Decoder<'_>, node: &Node) -> Option<Condition> {
     if let Some(text) = node.text("matches") {
         return Some(Condition::Matches(text));
     }
-    let make: [(&str, fn(i64) -> Condition); 4] = [
+    type Make = fn(i64) -> Condition;
+    let make: [(&str, Make); 4] = [
         ("below", Condition::Below),
         ("above", Condition::Above),
         ("at_least", Condition::AtLeast),

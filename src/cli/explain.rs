@@ -1,0 +1,104 @@
+//! `esclusa explain`: a module's keys, or where a variable's value comes from.
+
+use crate::{
+    document::{Field, Kind, Shape, decoder::similar},
+    inventory::Inventory,
+    model::{ServerName, Value},
+    playbook::{Playbook, variables::Layers},
+    system::SystemSheet,
+};
+use std::{collections::BTreeMap, fmt::Write as _};
+
+/// Says why there is nothing to explain.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ExplainError {
+    /// No module has this name.
+    #[error("there is no module `{name}`{}", .similar.as_ref().map(|word| format!("; did you mean `{word}`?")).unwrap_or_default())]
+    NoModule {
+        /// What was asked for.
+        name: String,
+        /// The most similar name.
+        similar: Option<String>,
+    },
+    /// No server has this name.
+    #[error("there is no server `{0}` in the inventory")]
+    NoServer(String),
+    /// Nothing sets the variable for this server.
+    #[error("nothing sets `{variable}` for the server `{server}`")]
+    NotSet {
+        /// The variable.
+        variable: String,
+        /// The server.
+        server: String,
+    },
+}
+
+/// What a module does and every key of it; `example` is a playbook that shows them, where there is one.
+pub fn explain_module(
+    name: &str,
+    modules: &[&'static Shape],
+    example: Option<&str>,
+) -> Result<String, ExplainError> {
+    let Some(shape) = modules.iter().find(|shape| shape.name == name) else {
+        let names: Vec<&str> = modules.iter().map(|shape| shape.name).collect();
+        let similar = similar(name, &names).map(str::to_owned);
+        return Err(ExplainError::NoModule { name: name.to_owned(), similar });
+    };
+    let mut text = format!("{}: {}\n\n", shape.name, shape.doc);
+    keys(shape, 1, &mut text);
+    for set in shape.one_of {
+        let _ = writeln!(text, "\nexactly one of: {}", set.join(", "));
+    }
+    if let Some(example) = example {
+        let _ = write!(text, "\n{}\n", example.trim_end());
+    }
+    Ok(text)
+}
+
+fn keys(shape: &Shape, depth: usize, text: &mut String) {
+    for Field { key, kind, required, doc, .. } in shape.fields {
+        let must = if *required { ", required" } else { "" };
+        let _ = writeln!(
+            text,
+            "{}{key}: {}{must}\n{}{doc}",
+            "  ".repeat(depth),
+            kind.wanted(),
+            "  ".repeat(depth + 2)
+        );
+        if let Kind::Shape(inner) = kind {
+            keys(inner, depth + 2, text);
+        }
+    }
+}
+
+/// The layers that set a variable for a server, the strongest first, with the winner marked.
+pub fn explain_variable(
+    variable: &str,
+    server: &str,
+    inventory: &Inventory,
+    sheet: Option<&SystemSheet>,
+    playbook: &Playbook,
+    inputs: &BTreeMap<String, Value>,
+) -> Result<String, ExplainError> {
+    let missing = || ExplainError::NoServer(server.to_owned());
+    let name = ServerName::parse(server).map_err(|_| missing())?;
+    let found = inventory
+        .environments
+        .iter()
+        .find_map(|environment| Some((environment, environment.servers.get(&name)?)));
+    let (environment, known) = found.ok_or_else(missing)?;
+    let with = BTreeMap::new();
+    let layers = Layers { sheet, playbook, environment, server: known, inputs, with: &with };
+    let chain = layers.chain(variable);
+    if chain.is_empty() {
+        return Err(ExplainError::NotSet { variable: variable.to_owned(), server: server.to_owned() });
+    }
+    let mut text = format!("{variable} for {server} in {}:\n", environment.name);
+    for (position, one) in chain.iter().rev().enumerate() {
+        let mark = if position == 0 { "=>" } else { "  " };
+        let value =
+            one.value.scalar().unwrap_or_else(|| serde_json::to_string(&one.value).unwrap_or_default());
+        let _ = writeln!(text, "{mark} {:<12} {:<24} {value}", one.layer.as_str(), one.origin);
+    }
+    Ok(text)
+}

@@ -1,0 +1,535 @@
+//! What can be known about a project without a server: names, files, rules that nobody can satisfy.
+
+use super::{
+    Parsed, Step,
+    playbook_file::StepSource,
+    variables::{Layers, mentions},
+};
+use crate::{
+    document::{Content, Decoder, Diagnostic, Diagnostics, Files, Kind, Node, Source, Span, path, yaml},
+    expression::{self, Name, Selector, scope::RESERVED},
+    inventory::{Environment, Inventory, Project},
+    model::{People, PlaybookKind, Server, Value},
+    system::SystemSheet,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Everything that a playbook is held against.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// The project file.
+    pub project: &'a Project,
+    /// The inventory.
+    pub inventory: &'a Inventory,
+    /// The system's data sheet, where it could be read.
+    pub sheet: Option<&'a SystemSheet>,
+    /// Whether the system has a backup playbook, be it a good one or not.
+    pub has_backup: bool,
+    /// The files of the project.
+    pub files: &'a dyn Files,
+}
+
+/// Checks a playbook against its project.
+pub fn check_playbook(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diagnostics) {
+    check_head(parsed, world, diagnostics);
+    check_selectors(&parsed.source, &parsed.node, world.inventory, diagnostics);
+    let servers = servers(parsed, world);
+    let mut registered: BTreeSet<&str> = BTreeSet::new();
+    let steps = parsed.playbook.steps.iter().zip(&parsed.steps);
+    for (step, place) in steps.chain(parsed.playbook.handlers.iter().zip(&parsed.handlers)) {
+        if place.source.path() != parsed.source.path() {
+            check_selectors(&place.source, &place.node, world.inventory, diagnostics);
+        }
+        let mut uses = Vec::new();
+        collect_uses(step, place, world, &mut uses, diagnostics);
+        for one in &uses {
+            check_namespaces(one, parsed, world, diagnostics);
+        }
+        check_variables(step, &uses, &registered, &servers, diagnostics);
+        registered.extend(step.register.as_deref());
+    }
+}
+
+fn check_head(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diagnostics) {
+    let book = &parsed.playbook;
+    let environments: Vec<&str> = world.inventory.environments.iter().map(|one| one.name.as_str()).collect();
+    let mut decoder = Decoder::new(&parsed.source, diagnostics);
+    let changes = matches!(book.kind, PlaybookKind::Update | PlaybookKind::Maintenance);
+    if let (true, false, Some(at)) = (changes, world.has_backup, parsed.node.get("kind")) {
+        let message = format!("the system `{}` has no backup playbook", book.system);
+        let folder = path::folder(&book.path);
+        let help = format!("nothing that is there is changed without a backup; write `{folder}/backup.yaml`");
+        decoder.error(at.span, message, help);
+    }
+    if let (Some(sheet), Some(at)) = (world.sheet, parsed.node.get("system"))
+        && sheet.system != book.system
+    {
+        decoder.error(
+            at.span,
+            format!("the data sheet beside it is of `{}`", sheet.system),
+            "name the same system",
+        );
+    }
+    for item in parsed.node.get("route").map(Node::items).unwrap_or_default() {
+        let name = item.scalar().unwrap_or_default();
+        if !environments.contains(&name) {
+            decoder.unknown(item.span, "environment", name, &environments);
+        }
+    }
+    for (key, artifact) in parsed.node.entries_of("artifacts") {
+        for at in [artifact.get("path"), artifact.get("sha256").and_then(|sha256| sha256.get("from"))] {
+            let Some((at, text)) = at.and_then(|at| Some((at, at.scalar()?))) else { continue };
+            if let Err(error) = expression::check(text, false) {
+                decoder.error(
+                    at.span,
+                    format!("the template cannot be read: {error}"),
+                    "correct the expression",
+                );
+            } else if !expression::template::is_template(text) && !world.files.exists(text) {
+                let help = "the path starts at the project's folder";
+                decoder.error(
+                    at.span,
+                    format!("there is no file `{text}` for the artifact `{}`", key.text),
+                    help,
+                );
+            }
+        }
+    }
+}
+
+/// Records every word after `at:` that is no group, server or environment.
+pub fn check_selectors(source: &Source, node: &Node, inventory: &Inventory, diagnostics: &mut Diagnostics) {
+    let known = vocabulary(inventory);
+    walk_selectors(source, node, &known, diagnostics);
+}
+
+fn walk_selectors(source: &Source, node: &Node, known: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
+    for item in node.items() {
+        walk_selectors(source, item, known, diagnostics);
+    }
+    for (key, value) in node.entries() {
+        match (key.text.as_str(), value.scalar()) {
+            ("variables" | "with", _) => {}
+            ("at", Some(text)) => {
+                let Ok(selector) = Selector::parse(text) else { continue };
+                for name in selector.names().into_iter().filter(|name| !known.contains(name)) {
+                    let known: Vec<&str> = known.iter().copied().collect();
+                    let span = word_span(source, value, name);
+                    Decoder::new(source, diagnostics).unknown(span, "group or server", name, &known);
+                }
+            }
+            _ => walk_selectors(source, value, known, diagnostics),
+        }
+    }
+}
+
+fn vocabulary(inventory: &Inventory) -> BTreeSet<&str> {
+    let mut words = BTreeSet::new();
+    for environment in &inventory.environments {
+        words.insert(environment.name.as_str());
+        words.extend(environment.group_variables.keys().map(AsRef::as_ref));
+        for server in environment.servers.values() {
+            words.insert(server.name.as_str());
+            words.extend(server.groups.iter().map(AsRef::<str>::as_ref));
+        }
+    }
+    words
+}
+
+/// Where a word of a scalar stands.
+fn word_span(source: &Source, node: &Node, word: &str) -> Span {
+    let written = source.text().get(node.span.start..node.span.end).unwrap_or_default();
+    let boundary = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+    let found = written.match_indices(word).find(|(at, _)| {
+        boundary(written[..*at].chars().next_back()) && boundary(written[at + word.len()..].chars().next())
+    });
+    found.map_or(node.span, |(at, _)| Span {
+        start: node.span.start + at,
+        end: node.span.start + at + word.len(),
+    })
+}
+
+/// A server with every variable that is set for it.
+struct Known<'a> {
+    environment: &'a Environment,
+    server: &'a Server,
+    variables: HashMap<&'a str, &'a Value>,
+}
+
+fn servers<'a>(parsed: &'a Parsed, world: &World<'a>) -> Vec<Known<'a>> {
+    static NOTHING: BTreeMap<String, Value> = BTreeMap::new();
+    let route = &parsed.playbook.route;
+    let mut known = Vec::new();
+    for environment in &world.inventory.environments {
+        if !route.is_empty() && !route.contains(&environment.name) {
+            continue;
+        }
+        for server in environment.servers.values() {
+            let playbook = &parsed.playbook;
+            let layers = Layers {
+                sheet: world.sheet,
+                playbook,
+                environment,
+                server,
+                inputs: &NOTHING,
+                with: &NOTHING,
+            };
+            let mut variables = HashMap::new();
+            layers.each(&mut |name, value, _, _| {
+                variables.insert(name, value);
+            });
+            for (name, input) in &playbook.inputs {
+                if input.required || input.default.is_some() {
+                    variables.insert(name, &Value::Null);
+                }
+            }
+            known.push(Known { environment, server, variables });
+        }
+    }
+    known
+}
+
+/// Where in a step a name is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    When,
+    Loop,
+    Argument,
+    CommandLine,
+    With,
+}
+
+struct Use {
+    name: Name,
+    part: Part,
+    source: Source,
+    span: Span,
+}
+
+fn collect_uses(
+    step: &Step,
+    place: &StepSource,
+    world: &World<'_>,
+    uses: &mut Vec<Use>,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut add = |source: &Source, span: Span, text: &str, expression: bool, part: Part| {
+        for name in expression::names(text, expression).unwrap_or_default() {
+            uses.push(Use { name, part, source: source.clone(), span });
+        }
+    };
+    if let Some(when) = place.node.get("when") {
+        add(&place.source, when.span, when.scalar().unwrap_or_default(), true, Part::When);
+    }
+    if let Some(repeat) = place.node.get("loop") {
+        let bare = repeat.scalar().is_some_and(|text| !text.contains("{{"));
+        repeat.scalars(&mut |node, text| add(&place.source, node.span, text, bare, Part::Loop));
+    }
+    for key in ["as", "name"] {
+        if let Some(node) = place.node.get(key) {
+            add(&place.source, node.span, node.scalar().unwrap_or_default(), false, Part::CommandLine);
+        }
+    }
+    for value in step.variables.values() {
+        if mentions(value, &|_| true) {
+            let text = serde_json::to_string(value).unwrap_or_default();
+            add(&place.source, place.node.span, &text, false, Part::With);
+        }
+    }
+    for (key, value) in place.args.entries() {
+        let Some(field) = place.shape.field(&key.text) else { continue };
+        let part = if field.argv { Part::CommandLine } else { Part::Argument };
+        value.scalars(&mut |node, text| add(&place.source, node.span, text, false, part));
+        if matches!(field.kind, Kind::ProjectFile)
+            && let Some((source, text)) = project_file(place, value, world, diagnostics)
+        {
+            add(&source, Span { start: 0, end: 0 }, &text, false, Part::Argument);
+        }
+    }
+}
+
+/// Checks that a file which a step names is there; a template's text is returned to be checked too.
+fn project_file(
+    place: &StepSource,
+    node: &Node,
+    world: &World<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Source, String)> {
+    let name = node.scalar().filter(|name| !expression::template::is_template(name))?;
+    let candidates = path::candidates(place.source.path(), name);
+    let Some(found) = candidates.iter().find(|path| world.files.exists(path)) else {
+        let help = format!("looked for: {}", candidates.join(", "));
+        Decoder::new(&place.source, diagnostics).error(node.span, format!("there is no file `{name}`"), help);
+        return None;
+    };
+    if place.shape.name != "template" {
+        return None;
+    }
+    let bytes = world.files.read(found)?;
+    let source = match Source::from_bytes(found, &bytes) {
+        Ok(source) => source,
+        Err(fault) => {
+            diagnostics.push(*fault);
+            return None;
+        }
+    };
+    if let Err(error) = expression::check(source.text(), false) {
+        let span = match &error {
+            expression::ExpressionError::Syntax { at: Some((start, end)), .. } => {
+                Span { start: *start, end: *end }
+            }
+            _ => Span::default(),
+        };
+        Decoder::new(&source, diagnostics).error(
+            span,
+            format!("the template cannot be read: {error}"),
+            "inside `{{ }}` stands one expression; write `{% raw %}` around braces that are content",
+        );
+        return None;
+    }
+    let text = source.text().to_owned();
+    Some((source, text))
+}
+
+impl Use {
+    /// The name's own place, where its file holds it as it is.
+    fn at(&self) -> Span {
+        let whole = Span { start: 0, end: self.source.text().len() };
+        let span = if self.span == Span::default() { whole } else { self.span };
+        let node = Node { content: Content::Plain(String::new()), span };
+        let found = word_span(&self.source, &node, &self.name.dotted());
+        if found == whole && whole.end > 0 { Span::default() } else { found }
+    }
+}
+
+/// Checks `secret.…`, `artifacts.…` and `inputs.…`.
+fn check_namespaces(one: &Use, parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diagnostics) {
+    let span = one.at();
+    let mut decoder = Decoder::new(&one.source, diagnostics);
+    let word = one.name.path.first().map(String::as_str);
+    match (one.name.root.as_str(), word) {
+        ("secret", None) => {
+            decoder.error(span, "a secret is named here only when it runs", "write `secret.NAME`");
+        }
+        ("secret", Some(name)) => {
+            let known: Vec<&str> = world.project.secrets.keys().map(|name| name.as_str()).collect();
+            if !known.contains(&name) {
+                decoder.unknown(span, "secret", name, &known);
+            }
+            let (what, help) = match one.part {
+                Part::CommandLine => (
+                    "reaches a command line, where every account of the server can read it",
+                    "write it to a file with mode `0600`, or give it on standard input",
+                ),
+                Part::When | Part::Loop => {
+                    ("decides what runs", "use a value that may be known when planning")
+                }
+                Part::With => ("stands in a variable", "use it where it is needed: `{{ secret.NAME }}`"),
+                Part::Argument => return,
+            };
+            decoder.error(span, format!("the secret `{name}` {what}"), help);
+        }
+        ("artifacts", Some(name)) if !parsed.playbook.artifacts.contains_key(name) => {
+            let known: Vec<&str> = parsed.playbook.artifacts.keys().map(String::as_str).collect();
+            decoder.unknown(span, "artifact", name, &known);
+        }
+        ("inputs", Some(name)) if !parsed.playbook.inputs.contains_key(name) => {
+            let known: Vec<&str> = parsed.playbook.inputs.keys().map(String::as_str).collect();
+            decoder.unknown(span, "input", name, &known);
+        }
+        _ => {}
+    }
+}
+
+fn check_variables(
+    step: &Step,
+    uses: &[Use],
+    registered: &BTreeSet<&str>,
+    servers: &[Known<'_>],
+    diagnostics: &mut Diagnostics,
+) {
+    let Ok(selector) = Selector::parse(&step.at) else { return };
+    let selected: Vec<&Known<'_>> =
+        servers.iter().filter(|known| selector.selects(&known.environment.name, known.server)).collect();
+    for one in uses {
+        let root = one.name.root.as_str();
+        if registered.contains(root) {
+            if one.part == Part::Loop {
+                let message =
+                    format!("`{root}` is known only after a step has run, and `loop` needs it before");
+                Decoder::new(&one.source, diagnostics).error(
+                    one.at(),
+                    message,
+                    "list the values, or use a variable",
+                );
+            }
+            continue;
+        }
+        let loops = step.repeat.is_some() && matches!(root, "item" | "loop") && one.part != Part::Loop;
+        let special = RESERVED.contains(&root) && !matches!(root, "item" | "loop");
+        if one.name.guarded || loops || special || step.variables.contains_key(root) {
+            continue;
+        }
+        let missing: Vec<&&Known<'_>> =
+            selected.iter().filter(|known| is_missing(&one.name, known)).collect();
+        let Some(first) = missing.first() else { continue };
+        diagnostics.push(undefined(one, step, first, missing.len(), registered));
+    }
+}
+
+fn is_missing(name: &Name, known: &Known<'_>) -> bool {
+    match known.variables.get(name.root.as_str()) {
+        None => true,
+        Some(Value::Map(entries)) => name.path.first().is_some_and(|word| !entries.contains_key(word)),
+        Some(_) => false,
+    }
+}
+
+fn undefined(
+    one: &Use,
+    step: &Step,
+    first: &Known<'_>,
+    count: usize,
+    registered: &BTreeSet<&str>,
+) -> Diagnostic {
+    let root = one.name.root.as_str();
+    let others = match count {
+        0 | 1 => String::new(),
+        2 => " and one more".to_owned(),
+        more => format!(" and {} more", more - 1),
+    };
+    let message = format!(
+        "`{}` is not defined for the server `{}` of `{}`{others}",
+        one.name.dotted(),
+        first.server.name,
+        first.environment.name
+    );
+    let diagnostic = Diagnostic::error(&one.source, one.at(), message);
+    if matches!(root, "item" | "loop") {
+        return diagnostic.help("the step has no `loop`");
+    }
+    let mut words: Vec<&str> = first.variables.keys().copied().collect();
+    words.extend(step.variables.keys().map(String::as_str));
+    words.extend(registered);
+    words.extend(["inputs", "facts", "artifacts", "secret", "server", "environment"]);
+    words.sort_unstable();
+    match crate::document::decoder::similar(root, &words).filter(|word| *word != root) {
+        Some(word) => diagnostic.help(format!("did you mean `{word}`?")),
+        None => diagnostic.help(format!(
+            "set it in the inventory, in the playbook's `variables`, or write `{} | default(…)`",
+            one.name.dotted()
+        )),
+    }
+}
+
+/// Checks the inventory against people and secrets: gates that nobody can satisfy, unknown secrets,
+/// groups that disagree.
+pub fn check_inventory(
+    source: &Source,
+    inventory: &Inventory,
+    people: &People,
+    project: &Project,
+    diagnostics: &mut Diagnostics,
+) {
+    let Ok(tree) = yaml::parse(source) else { return };
+    check_variable_templates(source, &tree, diagnostics);
+    let secrets: Vec<&str> = project.secrets.keys().map(|name| name.as_str()).collect();
+    for (key, entry) in tree.entries_of("environments") {
+        let Some(environment) = inventory.environments.iter().find(|one| one.name.as_str() == key.text)
+        else {
+            continue;
+        };
+        check_gate(source, entry, key.span, environment, people, diagnostics);
+        for (name, server) in entry.entries_of("servers") {
+            let mut decoder = Decoder::new(source, diagnostics);
+            for word in ["sudo_password", "password", "passphrase"] {
+                let Some(at) = server.get(word) else { continue };
+                let secret = at.scalar().unwrap_or_default();
+                if !secrets.contains(&secret) {
+                    decoder.unknown(at.span, "secret", secret, &secrets);
+                }
+            }
+            let known = environment.servers.values().find(|one| one.name.as_str() == name.text);
+            if let Some((variable, one, two)) = known.and_then(|server| disagreement(environment, server)) {
+                let message =
+                    format!("the groups `{one}` and `{two}` of `{}` disagree about `{variable}`", name.text);
+                decoder.error(name.span, message, "set the variable for the server, or in one of the groups");
+            }
+        }
+    }
+}
+
+fn check_gate(
+    source: &Source,
+    entry: &Node,
+    name: Span,
+    environment: &Environment,
+    people: &People,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(rule) = &environment.policy.approve else { return };
+    let approve = entry.get("policy").and_then(|policy| policy.get("approve"));
+    let span = approve.and_then(|approve| approve.get("each")).or(approve).map_or(name, |node| node.span);
+    let span = Span {
+        end: span.end.min(source.text()[span.start..].find('\n').map_or(span.end, |n| span.start + n)),
+        ..span
+    };
+    for role in &rule.each {
+        let mut eligible = people.with_role(role).peekable();
+        let mut decoder = Decoder::new(source, diagnostics);
+        if eligible.peek().is_none() {
+            let message =
+                format!("nobody can approve for `{}`: no person has the role `{role}`", environment.name);
+            decoder.error(span, message, format!("give a person `roles: [{role}]` in the people file"));
+        } else if rule.signed && eligible.all(|person| person.keys.is_empty()) {
+            let message = format!(
+                "nobody can sign for `{}`: no person with the role `{role}` has a key",
+                environment.name
+            );
+            decoder.error(span, message, "add `keys:` to the person, or write `signed: false`");
+        }
+    }
+}
+
+fn disagreement<'a>(environment: &'a Environment, server: &'a Server) -> Option<(&'a str, &'a str, &'a str)> {
+    let mut seen: BTreeMap<&str, (&str, &Value)> = BTreeMap::new();
+    for group in &server.groups {
+        for (name, value) in environment.group_variables.get(group).into_iter().flatten() {
+            if server.variables.contains_key(name) {
+                continue;
+            }
+            match seen.get(name.as_str()) {
+                Some((first, other)) if *other != value => return Some((name, first, group.as_str())),
+                _ => {
+                    seen.insert(name, (group.as_str(), value));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Checks the templates in every `variables:` and `with:` of a file: they must be readable, and a
+/// variable, which is stored with the plan, cannot hold a secret.
+pub fn check_variable_templates(source: &Source, node: &Node, diagnostics: &mut Diagnostics) {
+    for item in node.items() {
+        check_variable_templates(source, item, diagnostics);
+    }
+    for (key, value) in node.entries() {
+        if !matches!(key.text.as_str(), "variables" | "with") {
+            check_variable_templates(source, value, diagnostics);
+            continue;
+        }
+        value.scalars(&mut |scalar, text| match expression::names(text, false) {
+            Err(error) => {
+                let message = format!("the template cannot be read: {error}");
+                Decoder::new(source, diagnostics).error(scalar.span, message, "correct the expression");
+            }
+            Ok(names) if names.iter().any(|name| name.root == "secret") => {
+                let help = "use `{{ secret.NAME }}` in the step that needs it";
+                Decoder::new(source, diagnostics).error(scalar.span, "a variable cannot hold a secret", help);
+            }
+            Ok(_) => {}
+        });
+    }
+}

@@ -1,0 +1,602 @@
+//! Modules against real files: every script runs under dash and under busybox, with busybox's own
+//! tools, and a second run changes nothing.
+
+use esclusa::{
+    check::{Check, Measured, Question},
+    model::{Answer, BlobRef, Digest, Script, Status, Value},
+    module::{Change, Content, ContentSource, ModuleError, Outcome, Place, SHAPES, parse},
+};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::ExitStatusExt,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const NASTY: &[&str] = &[
+    "plain",
+    "with space",
+    "quote'd",
+    "double\"d",
+    "new\nline",
+    "-dash",
+    "$HOME `id`",
+    "ñandú",
+    "back\\slash",
+    "st*r?[a]",
+    "tab\there",
+    "#x",
+    "a=b",
+];
+
+/// A shell and the tools beside it.
+struct Shell {
+    name: &'static str,
+    words: Vec<String>,
+    path: String,
+    blobs: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+fn shells() -> Vec<Shell> {
+    let new = |name, words: &[&str], path: Option<&Path>| {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = folder.path().join("blobs");
+        fs::create_dir(&blobs).unwrap();
+        Shell {
+            name,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            path: path.map_or_else(
+                || "/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+                |path| path.display().to_string(),
+            ),
+            blobs,
+            folder,
+        }
+    };
+    let mut shells = vec![new("sh", &["/bin/sh"], None)];
+    let Ok(list) = Command::new("busybox").arg("--list").output() else {
+        assert!(std::env::var_os("CI").is_none(), "busybox is missing");
+        eprintln!("left out: the scripts under busybox, which is not installed");
+        return shells;
+    };
+    let busybox =
+        String::from_utf8(Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap().stdout)
+            .unwrap();
+    let mut shell = new("busybox", &[busybox.trim(), "sh"], None);
+    let tools = shell.folder.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    for tool in String::from_utf8(list.stdout).unwrap().lines() {
+        symlink(busybox.trim(), tools.join(tool)).unwrap();
+    }
+    shell.path = tools.display().to_string();
+    shells.push(shell);
+    shells
+}
+
+impl Shell {
+    fn run(&self, script: &Script) -> Answer {
+        let file = self.folder.path().join("script");
+        fs::write(&file, &script.0).unwrap();
+        let output = Command::new(&self.words[0])
+            .args(&self.words[1..])
+            .arg(&file)
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("BLOBS", &self.blobs)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let status = match output.status.code() {
+            Some(code) => Status::Exited(code),
+            None => Status::Signalled(output.status.signal().unwrap().to_string()),
+        };
+        Answer { status, stdout: output.stdout, stderr: output.stderr, truncated: false }
+    }
+
+    fn outcome(&self, module: &str, args: &serde_json::Value, files: &Files) -> Result<Outcome, ModuleError> {
+        let args: Value = serde_json::from_value(args.clone()).unwrap();
+        let action = parse(module, &args, &Place { files })?;
+        let answer = action.probe().map(|script| self.run(&script));
+        action.change(answer.as_ref())
+    }
+
+    fn change(&self, module: &str, args: &serde_json::Value, files: &Files) -> Change {
+        match self.outcome(module, args, files) {
+            Ok(Outcome::Change(change)) => change,
+            other => panic!("{}: {module} {args}: expected a change, not {other:?}", self.name),
+        }
+    }
+
+    /// Makes it so, and shows that a second run changes nothing. Returns what `register` keeps.
+    fn apply(&self, module: &str, args: &serde_json::Value, files: &Files) -> Value {
+        let change = self.change(module, args, files);
+        let answer = self.run(&change.script);
+        let place = Place { files };
+        let action = parse(module, &serde_json::from_value(args.clone()).unwrap(), &place).unwrap();
+        let value =
+            action.result(&answer).unwrap_or_else(|error| panic!("{}: {module} {args}: {error}", self.name));
+        match self.outcome(module, args, files) {
+            Ok(Outcome::Unchanged(_)) => value,
+            other => panic!("{}: {module} {args}: a second run gives {other:?}", self.name),
+        }
+    }
+
+    fn home(&self, name: &str) -> PathBuf {
+        let home = self.folder.path().join(name);
+        fs::create_dir_all(&home).unwrap();
+        home
+    }
+}
+
+#[derive(Default)]
+struct Files(BTreeMap<String, Content>);
+
+impl Files {
+    fn of(name: &str, bytes: &[u8]) -> Self {
+        Self(BTreeMap::from([(name.to_owned(), Content::Bytes(bytes.to_vec()))]))
+    }
+}
+
+impl ContentSource for Files {
+    fn content(&self, src: &str) -> Result<Content, String> {
+        self.0.get(src).cloned().ok_or_else(|| "there is no such file".to_owned())
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn leftovers(folder: &Path) -> Vec<String> {
+    let names =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(".esclusa.")).collect()
+}
+
+#[test]
+fn files_of_every_name_are_put_in_place_once() {
+    let none = Files::default();
+    for shell in shells() {
+        for name in NASTY {
+            let folder = shell.home("nasty").join(name);
+            let at = |file: &str| folder.join(file).display().to_string();
+            shell.apply("directory", &json!({"path": folder.display().to_string(), "mode": "0750"}), &none);
+            assert_eq!(mode(&folder), 0o750, "{} {name}", shell.name);
+            let files = Files::of("src", b"\0\xff\nno line end");
+            shell.apply("copy", &json!({"src": "src", "dest": at(name), "mode": "0640"}), &files);
+            assert_eq!(fs::read(at(name)).unwrap(), b"\0\xff\nno line end");
+            assert_eq!(mode(&folder.join(name)), 0o640);
+            shell.apply("copy", &json!({"content": "x\n", "dest": at(name)}), &none);
+            assert_eq!(mode(&folder.join(name)), 0o640, "a mode that is not named stays");
+            shell.apply("line", &json!({"path": at(name), "line": "it's $HOME"}), &none);
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), "x\nit's $HOME\n");
+            shell.apply("link", &json!({"path": at("link"), "target": name}), &none);
+            assert_eq!(fs::read_link(at("link")).unwrap(), Path::new(name));
+            shell.apply("link", &json!({"path": at("link"), "target": format!("-{name}")}), &none);
+            shell.apply("file", &json!({"path": at("touched"), "state": "touch"}), &none);
+            shell.apply("file", &json!({"path": at("touched"), "mode": "0600"}), &none);
+            assert_eq!(mode(&folder.join("touched")), 0o600);
+            shell.apply("file", &json!({"path": at("link"), "state": "absent"}), &none);
+            assert_eq!(leftovers(&folder), Vec::<String>::new());
+            let path = folder.display().to_string();
+            shell.apply("file", &json!({"path": path, "state": "absent", "recurse": true}), &none);
+            assert!(!folder.exists());
+        }
+    }
+}
+
+#[test]
+fn a_large_file_comes_from_the_blobs_and_an_empty_one_is_empty() {
+    for shell in shells() {
+        let home = shell.home("blob");
+        let bytes = vec![7u8; 3 << 20];
+        let digest = Digest::of(&bytes);
+        fs::write(shell.blobs.join(digest.to_string()), &bytes).unwrap();
+        let blob = BlobRef { digest, size: bytes.len() as u64 };
+        let files = Files(BTreeMap::from([("big".to_owned(), Content::Blob(blob.clone()))]));
+        let args = json!({"src": "big", "dest": home.join("big").display().to_string(), "mode": "0444"});
+        assert_eq!(shell.change("copy", &args, &files).blobs, [blob]);
+        shell.apply("copy", &args, &files);
+        assert_eq!(Digest::of(&fs::read(home.join("big")).unwrap()), digest);
+        shell.apply(
+            "copy",
+            &json!({"content": "", "dest": home.join("empty").display().to_string()}),
+            &files,
+        );
+        assert_eq!(fs::read(home.join("empty")).unwrap(), b"");
+        let large = Files::of("src", &vec![0; (1 << 20) + 1]);
+        let refused = shell.outcome("copy", &json!({"src": "src", "dest": "/tmp/x"}), &large);
+        assert!(matches!(refused, Err(ModuleError::Source { .. })));
+    }
+}
+
+#[test]
+fn symbolic_links_are_refused_followed_or_replaced_as_told() {
+    let none = Files::default();
+    for shell in shells() {
+        let home = shell.home("links");
+        let at = |name: &str| home.join(name).display().to_string();
+        fs::write(home.join("real"), "old\n").unwrap();
+        symlink("real", home.join("link")).unwrap();
+        let args = |links: &str| json!({"content": "new\n", "dest": at("link"), "links": links});
+        let refused = shell.outcome("copy", &args("refuse"), &none).unwrap_err();
+        assert!(
+            refused.to_string().contains("is a symbolic link") && refused.hint().unwrap().contains("follow")
+        );
+        shell.apply("copy", &args("follow"), &none);
+        assert_eq!(fs::read_to_string(home.join("real")).unwrap(), "new\n");
+        assert!(home.join("link").is_symlink());
+        fs::create_dir(home.join("folder")).unwrap();
+        fs::remove_file(home.join("link")).unwrap();
+        symlink("folder", home.join("link")).unwrap();
+        shell.apply("copy", &args("replace"), &none);
+        assert!(
+            !home.join("link").is_symlink() && fs::read_dir(home.join("folder")).unwrap().next().is_none()
+        );
+        symlink("nowhere", home.join("dangling")).unwrap();
+        let args = json!({"content": "x", "dest": at("dangling"), "links": "follow"});
+        let refused = shell.outcome("copy", &args, &none).unwrap_err().to_string();
+        assert!(refused.ends_with("is a symbolic link that leads nowhere"), "{refused}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_one_error_with_a_way_out() {
+    let none = Files::default();
+    for shell in shells() {
+        let home = shell.home("way");
+        let at = |name: &str| home.join(name).display().to_string();
+        fs::create_dir(home.join("folder")).unwrap();
+        fs::write(home.join("file"), "x").unwrap();
+        for (module, args, problem) in [
+            ("copy", json!({"content": "x", "dest": at("folder")}), "is a folder, not a file"),
+            ("copy", json!({"content": "x", "dest": at("file/below")}), "is not a folder"),
+            ("directory", json!({"path": at("file")}), "is a file, not a folder"),
+            ("link", json!({"path": at("folder"), "target": "x"}), "is a folder, not a symbolic link"),
+            ("link", json!({"path": at("file"), "target": "x"}), "is a file, not a symbolic link"),
+            ("file", json!({"path": at("folder")}), "is a folder, not a file"),
+            ("file", json!({"path": at("folder"), "state": "absent"}), "is a folder, not a file"),
+            ("line", json!({"path": at("folder"), "line": "x"}), "is a folder, not a file"),
+            ("archive", json!({"src": "a.tar", "dest": at("file")}), "is a file, not a folder"),
+        ] {
+            let files = Files::of("a.tar", b"");
+            let error = shell.outcome(module, &args, &files).unwrap_err();
+            assert!(error.to_string().contains(problem), "{module}: {error}");
+            assert!(error.hint().is_some(), "{error} has no hint");
+        }
+        // A missing folder above can be an earlier step's work: predicted, named, and it fails.
+        let change = shell.change("copy", &json!({"content": "x", "dest": at("missing/file")}), &none);
+        assert_eq!(change.lacks, [format!("the folder `{}`", at("missing"))]);
+        assert_eq!(shell.run(&change.script).status, Status::Exited(65));
+    }
+}
+
+#[test]
+fn what_changed_since_the_probe_is_left_alone() {
+    let none = Files::default();
+    for shell in shells() {
+        let file = shell.home("race").join("file");
+        let args = json!({"content": "mine\n", "dest": file.display().to_string()});
+        for before in [None, Some("before\n")] {
+            let _ = fs::remove_file(&file);
+            if let Some(text) = before {
+                fs::write(&file, text).unwrap();
+            }
+            let change = shell.change("copy", &args, &none);
+            fs::write(&file, "theirs\n").unwrap();
+            let answer = shell.run(&change.script);
+            assert_eq!(answer.status, Status::Exited(65));
+            assert!(String::from_utf8_lossy(&answer.stderr).contains("someone else"));
+            assert_eq!(fs::read_to_string(&file).unwrap(), "theirs\n");
+            assert_eq!(leftovers(file.parent().unwrap()), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn the_diff_shows_text_and_attributes() {
+    let none = Files::default();
+    for shell in shells() {
+        let file = shell.home("diff").join("file");
+        fs::write(&file, "a\nb\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let args = json!({"content": "a\nc\n", "dest": file.display().to_string(), "mode": "0600"});
+        let change = shell.change("copy", &args, &none);
+        let shown = change.diff.to_string();
+        assert!(shown.ends_with("  a\n- b\n+ c\n~ mode: 0644 → 0600\n"), "{shown}");
+        assert_eq!(change.diff, shell.change("copy", &args, &none).diff);
+    }
+}
+
+#[test]
+fn owners_are_compared_by_name_and_number() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: owners, which only root can change");
+        return;
+    }
+    let none = Files::default();
+    for shell in shells() {
+        let folder = shell.home("owner");
+        fs::write(folder.join("below"), "x").unwrap();
+        let path = folder.display().to_string();
+        shell.apply("directory", &json!({"path": path, "owner": "daemon", "group": "1"}), &none);
+        shell.apply(
+            "directory",
+            &json!({"path": path, "owner": "daemon", "group": "1", "recurse": true}),
+            &none,
+        );
+        let owner =
+            |name: &str| std::os::unix::fs::MetadataExt::uid(&fs::metadata(folder.join(name)).unwrap());
+        assert_eq!((owner("."), owner("below")), (1, 1));
+        shell.apply("copy", &json!({"content": "y", "dest": format!("{path}/below"), "group": "0"}), &none);
+        assert_eq!(owner("below"), 1, "an owner that is not named stays");
+    }
+}
+
+#[test]
+fn commands_get_their_words_input_and_surroundings_untouched() {
+    let none = Files::default();
+    for shell in shells() {
+        let home = shell.home("command").display().to_string();
+        let run = |args: serde_json::Value| {
+            let change = shell.change("command", &args, &none);
+            let action =
+                parse("command", &serde_json::from_value(args).unwrap(), &Place { files: &none }).unwrap();
+            (change.once, action.result(&shell.run(&change.script)))
+        };
+        let mut words = vec!["printf", "%s|"];
+        words.extend(NASTY);
+        let (once, value) = run(json!({"run": words}));
+        assert!(once);
+        assert_eq!(value.unwrap().get("stdout"), Some(&Value::Text(format!("{}|", NASTY.join("|")))));
+        let stdout = |args| run(args).1.unwrap().get("stdout").cloned().unwrap();
+        assert_eq!(stdout(json!({"run": ["cat"], "stdin": "a'b\n$HOME\n"})), "a'b\n$HOME".into());
+        assert_eq!(stdout(json!({"run": ["cat"]})), "".into());
+        assert_eq!(stdout(json!({"run": ["pwd"], "chdir": home})), home.as_str().into());
+        assert_eq!(
+            stdout(json!({"shell": "echo \"$A\"", "environment": {"A": "it's *\n x"}})),
+            "it's *\n x".into()
+        );
+        assert_eq!(stdout(json!({"shell": "read -r x; echo \"got $x\"", "stdin": "in\n"})), "got in".into());
+        assert!(run(json!({"shell": "false\necho on"})).1.is_err(), "a shell text stops at the first error");
+        assert!(run(json!({"shell": "if"})).1.is_err(), "a syntax error is a failure");
+        assert!(run(json!({"run": ["if"]})).1.is_err(), "a reserved word is no program");
+        assert!(run(json!({"run": ["sh", "-c", "kill -9 $$"]})).1.is_err());
+        assert!(run(json!({"run": ["sh", "-c", "exit 3"], "expect": [0, 3]})).1.is_ok());
+        assert!(run(json!({"run": ["sh", "-c", "exit 3"]})).1.is_err());
+        assert!(!run(json!({"run": ["true"], "repeatable": true})).0);
+    }
+}
+
+#[test]
+fn commands_that_need_not_run_do_not() {
+    let none = Files::default();
+    for shell in shells() {
+        let home = shell.home("conditions").display().to_string();
+        let made = format!("{home}/ma'de");
+        shell.apply("command", &json!({"run": ["touch", made], "creates": made}), &none);
+        shell.apply(
+            "command",
+            &json!({"run": ["touch", "x y"], "chdir": home, "unless": ["test", "-e", "x y"]}),
+            &none,
+        );
+        shell.apply(
+            "command",
+            &json!({"run": ["touch", "z"], "chdir": home, "unless": "cat | grep x; test -e z"}),
+            &none,
+        );
+        let read = shell.outcome("command", &json!({"run": ["echo", "a b"], "reads": true}), &none);
+        let Ok(Outcome::Unchanged(value)) = read else { panic!("{read:?}") };
+        assert_eq!(value.get("stdout"), Some(&"a b".into()));
+        assert!(shell.outcome("command", &json!({"run": ["false"], "reads": true}), &none).is_err());
+    }
+}
+
+#[test]
+fn scripts_run_by_their_first_line_with_their_arguments() {
+    for shell in shells() {
+        for (text, expected) in [
+            ("echo \"plain $1\"\n", "plain a b"),
+            ("#!/bin/sh -e\nfalse || echo \"$0\" | grep -c script; echo \"$1\"\n", "1\na b"),
+        ] {
+            let files = Files::of("x.sh", text.as_bytes());
+            let args = json!({"src": "x.sh", "args": ["a b"]});
+            let change = shell.change("script", &args, &files);
+            assert!(change.once);
+            let answer = shell.run(&change.script);
+            assert_eq!(answer.text().trim_end(), expected, "{}", String::from_utf8_lossy(&answer.stderr));
+        }
+        let failing = Files::of("x.sh", b"exit 4\n");
+        let change = shell.change("script", &json!({"src": "x.sh"}), &failing);
+        assert_eq!(shell.run(&change.script).status, Status::Exited(4));
+    }
+}
+
+#[test]
+fn waits_end_when_it_is_so_or_when_the_time_is_up() {
+    let none = Files::default();
+    for shell in shells() {
+        let home = shell.home("wait");
+        let path = home.join("it's here").display().to_string();
+        let change = shell.change("wait", &json!({"path": path, "timeout": "1s"}), &none);
+        assert!(change.diff.is_empty(), "a wait changes nothing");
+        assert_eq!(shell.run(&change.script).status, Status::Exited(75));
+        fs::write(&path, "").unwrap();
+        assert!(shell.run(&change.script).status.success());
+        assert!(matches!(shell.outcome("wait", &json!({"path": path}), &none), Ok(Outcome::Unchanged(_))));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(matches!(shell.outcome("wait", &json!({"port": port}), &none), Ok(Outcome::Unchanged(_))));
+        drop(listener);
+        shell.change("wait", &json!({"port": port, "timeout": "1s"}), &none);
+        assert!(matches!(
+            shell.outcome("wait", &json!({"port": port, "state": "absent"}), &none),
+            Ok(Outcome::Unchanged(_))
+        ));
+        let until = json!({"until": ["test", "-e", path], "timeout": "1s"});
+        assert!(matches!(shell.outcome("wait", &until, &none), Ok(Outcome::Unchanged(_))));
+    }
+}
+
+fn tar_gz(entries: &[(&str, &str)]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in entries {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let output = Command::new("tar").args(["-cz", "-C"]).arg(folder.path()).arg(".").output().unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+#[test]
+fn archives_are_unpacked_once_and_again_when_they_differ() {
+    for shell in shells() {
+        let home = shell.home("archive");
+        let dest = home.join("the app");
+        let files = Files::of("app.tar.gz", &tar_gz(&[("app-1/a b", "one"), ("app-1/.hidden", "x")]));
+        let args = json!({"src": "app.tar.gz", "dest": dest.display().to_string(), "strip": 1});
+        shell.apply("archive", &args, &files);
+        assert_eq!(fs::read_to_string(dest.join("a b")).unwrap(), "one");
+        fs::write(dest.join("own"), "mine").unwrap();
+        let files = Files::of("app.tar.gz", &tar_gz(&[("app-2/a b", "two")]));
+        shell.apply("archive", &args, &files);
+        assert_eq!(fs::read_to_string(dest.join("a b")).unwrap(), "two");
+        assert!(dest.join("own").exists() && dest.join(".hidden").exists());
+        let files = Files::of("app.tar.gz", &tar_gz(&[("app-3/a b", "three")]));
+        let mut replace = args.clone();
+        replace["replace"] = json!(true);
+        shell.apply("archive", &replace, &files);
+        assert_eq!(fs::read_to_string(dest.join("a b")).unwrap(), "three");
+        assert!(!dest.join("own").exists());
+        let broken = Files::of("app.tar.gz", &tar_gz(&[("a", "1"), ("b", "2")]));
+        let change = shell.change("archive", &args, &broken);
+        assert_eq!(shell.run(&change.script).status, Status::Exited(65));
+        let broken = Files::of("app.tar.gz", b"\x1f\x8bnot really");
+        let change = shell.change("archive", &args, &broken);
+        assert!(!shell.run(&change.script).status.success());
+        assert_eq!(
+            fs::read_to_string(dest.join("a b")).unwrap(),
+            "three",
+            "a broken archive changes nothing"
+        );
+        assert_eq!(leftovers(&home), Vec::<String>::new());
+    }
+}
+
+fn ask(shell: &Shell, question: Question) -> BTreeMap<String, Measured> {
+    let check = Check {
+        id: "c".to_owned(),
+        at: "all".to_owned(),
+        as_user: None,
+        attempts: 1,
+        delay_seconds: 0,
+        question,
+        expect: Vec::new(),
+    };
+    check.measure(&shell.run(&check.script().unwrap()))
+}
+
+#[test]
+fn checks_are_answered_by_every_shell() {
+    for shell in shells() {
+        let file = shell.home("check").join("a 'file'");
+        fs::write(&file, "text\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let path = file.display().to_string();
+        let values = ask(&shell, Question::File { path: path.clone() });
+        assert_eq!(values["exists"], Measured::truth(true));
+        assert_eq!(values["size"], Measured::Int(5));
+        assert_eq!(values["mode"], Measured::Text("0640".to_owned()));
+        assert_eq!(values["content"], Measured::Text("text\n".to_owned()));
+        assert!(matches!(values["age"], Measured::Int(0..=60_000)));
+        assert_eq!(
+            ask(&shell, Question::File { path: format!("{path}x") })["exists"],
+            Measured::truth(false)
+        );
+        let values = ask(&shell, Question::Disk { path: "/".to_owned() });
+        assert!(matches!(
+            (&values["free"], &values["used"]),
+            (Measured::Int(1024..), Measured::Int(0..=100))
+        ));
+        assert!(matches!(
+            ask(&shell, Question::Disk { path: format!("{path}x") })["free"],
+            Measured::Unknown(_)
+        ));
+        let values = ask(&shell, Question::Memory);
+        assert!(matches!(
+            (&values["total"], &values["available"]),
+            (Measured::Int(1024..), Measured::Int(1024..))
+        ));
+        let run = |run: &[&str]| Question::Command {
+            run: run.iter().map(|word| (*word).to_owned()).collect(),
+            timeout_ms: 1000,
+        };
+        let values = ask(&shell, run(&["sh", "-c", "echo \"it's\"; echo no >&2; exit 3"]));
+        assert_eq!(values["status"], Measured::Int(3));
+        assert_eq!(values["stdout"], Measured::Text("it's\n".to_owned()));
+        assert_eq!(values["stderr"], Measured::Text("no\n".to_owned()));
+        let values = ask(&shell, run(&["sleep", "5"]));
+        assert!(values["status"] != Measured::Int(0) && matches!(values["time"], Measured::Int(900..3000)));
+        assert_eq!(
+            ask(&shell, Question::Process { name: "no such process".to_owned() })["count"],
+            Measured::Int(0)
+        );
+    }
+}
+
+#[test]
+fn wrong_arguments_are_named_with_their_key() {
+    let none = Files::default();
+    for (module, args, message) in [
+        ("fil", json!({}), "there is no module `fil`"),
+        ("file", json!({"path": "/x", "mod": "0644"}), "`file` has no key `mod`"),
+        ("file", json!({}), "`file` needs `path`"),
+        ("file", json!({"path": "x"}), "`file: path` must be an absolute path"),
+        ("file", json!({"path": "/"}), "`file: path` must not be the root folder"),
+        ("file", json!({"path": "/a/../b"}), "without `.` and `..`"),
+        (
+            "file",
+            json!({"path": "/etc", "state": "absent", "recurse": true}),
+            "must not be a folder of the root folder",
+        ),
+        ("file", json!({"path": "/x\0"}), "NUL"),
+        ("copy", json!({"dest": "/x", "src": "a", "content": "b"}), "cannot stand beside"),
+        ("copy", json!({"dest": "/x", "content": "b", "mode": "999"}), "octal mode"),
+        ("copy", json!({"dest": "/x", "src": "missing"}), "`missing`: there is no such file"),
+        ("command", json!({}), "`command` needs `run`"),
+        ("command", json!({"run": []}), "must name a program"),
+        ("command", json!({"run": ["a"], "environment": {"a-b": "c"}}), "names of variables"),
+        ("line", json!({"path": "/x", "line": "a\nb"}), "must be one line"),
+        ("line", json!({"path": "/x", "line": "a", "match": "("}), "regular expression"),
+        ("package", json!({"name": ["a;b"]}), "must be names of packages"),
+        ("package", json!({"name": ["a", "b"], "version": "1"}), "stands beside one name"),
+        ("service", json!({"name": "--now", "state": "started"}), "must be the name of a unit"),
+        ("user", json!({"name": "root:x"}), "must be lower-case letters"),
+        ("database", json!({"engine": "oracle", "database": "x"}), "must be one of"),
+        ("assert", json!({"that": ["maybe"]}), "must be expressions"),
+    ] {
+        let args: Value = serde_json::from_value(args).unwrap();
+        let error = parse(module, &args, &Place { files: &none }).unwrap_err().to_string();
+        assert!(error.contains(message), "{module}: {error}");
+    }
+}
+
+#[test]
+fn every_module_has_an_example() {
+    for shape in SHAPES {
+        let path = format!("{}/examples/modules/{}.yaml", env!("CARGO_MANIFEST_DIR"), shape.name);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        for field in shape.fields {
+            assert!(text.contains(&format!("{}:", field.key)), "{path} does not show `{}`", field.key);
+        }
+    }
+}
