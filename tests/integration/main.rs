@@ -11,3 +11,4 @@ mod architecture;
 mod lab;
 mod modules;
 mod support;
+mod wiki;
