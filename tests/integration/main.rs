@@ -15,3 +15,4 @@ mod store;
 mod support;
 mod transport;
 mod vault;
+mod wiki;

@@ -83,11 +83,16 @@ impl Lab {
 
     /// Runs a command of the shell on a server through the system's own ssh.
     pub fn ssh(&self, account: &str, server: &str, command: &str) -> Output {
+        self.feed(account, server, command, File::open("/dev/null").unwrap())
+    }
+
+    /// The same with something to read on standard input.
+    pub fn feed(&self, account: &str, server: &str, command: &str, input: impl Into<Stdio>) -> Output {
         Command::new(program())
             .arg("ssh")
             .arg(&self.folder)
             .args([&format!("{account}@{server}"), command])
-            .stdin(Stdio::null())
+            .stdin(input)
             .output()
             .unwrap()
     }
