@@ -9,6 +9,10 @@ use clap::Args;
 pub struct ApproveArgs {}
 
 /// Performs `esclusa approve`.
-pub async fn approve(_global: &Global, _terminal: &Terminal, _args: ApproveArgs) -> Result<ExitCode, CliError> {
+pub async fn approve(
+    _global: &Global,
+    _terminal: &Terminal,
+    _args: ApproveArgs,
+) -> Result<ExitCode, CliError> {
     Err(CliError::failed("not built yet"))
 }

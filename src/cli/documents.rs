@@ -1,6 +1,9 @@
 //! `esclusa validate`, `esclusa schema` and `esclusa explain`: everything about files.
 
-use super::{CliError, Format, Global, Terminal, explain as explaining, project, run, schema as schemas, validate as validating};
+use super::{
+    CliError, Format, Global, Terminal, explain as explaining, project, run, schema as schemas,
+    validate as validating,
+};
 use crate::{document::Files as _, executor::ProjectFiles, model::ExitCode, module};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -80,11 +83,14 @@ pub fn explain(global: &Global, terminal: &Terminal, args: &ExplainArgs) -> Resu
             let parsed = source(&files, &path).and_then(|source| {
                 crate::playbook::parse_playbook(&source, &files, module::SHAPES, &mut diagnostics)
             });
-            let Some(parsed) = parsed else { return Err(CliError::report(diagnostics.render(terminal.lively))) };
+            let Some(parsed) = parsed else {
+                return Err(CliError::report(diagnostics.render(terminal.lively)));
+            };
             (sheet, parsed.playbook)
         }
         None => {
-            let none = crate::model::SystemName::parse("none").map_err(|error| CliError::input(error.to_string()))?;
+            let none = crate::model::SystemName::parse("none")
+                .map_err(|error| CliError::input(error.to_string()))?;
             let kind = crate::model::PlaybookKind::Maintenance;
             (None, crate::playbook::without_steps("(no playbook)", kind, &none))
         }

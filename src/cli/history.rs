@@ -9,6 +9,10 @@ use clap::Args;
 pub struct HistoryArgs {}
 
 /// Performs `esclusa history`.
-pub async fn history(_global: &Global, _terminal: &Terminal, _args: HistoryArgs) -> Result<ExitCode, CliError> {
+pub async fn history(
+    _global: &Global,
+    _terminal: &Terminal,
+    _args: HistoryArgs,
+) -> Result<ExitCode, CliError> {
     Err(CliError::failed("not built yet"))
 }

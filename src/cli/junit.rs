@@ -14,17 +14,16 @@ pub fn run(run: &Run, code: ExitCode) -> String {
     for ((server, step), state) in &run.steps {
         let name = format!("{environment} / {server} / {step}");
         let failure = match state {
-            StepState::Failed { .. } | StepState::InDoubt => {
-                Some(run.failure.as_ref().map_or_else(|| "failed".to_owned(), |failure| failure.words.clone()))
-            }
+            StepState::Failed { .. } | StepState::InDoubt => Some(
+                run.failure.as_ref().map_or_else(|| "failed".to_owned(), |failure| failure.words.clone()),
+            ),
             _ => None,
         };
         cases.push((name, failure, *state == StepState::Skipped));
     }
     cases.extend(run.findings.iter().map(|finding| case(environment, finding)));
-    let failure = (code != ExitCode::Done).then(|| {
-        run.ended.as_ref().map_or_else(|| code.meaning().to_owned(), |(_, words)| words.clone())
-    });
+    let failure = (code != ExitCode::Done)
+        .then(|| run.ended.as_ref().map_or_else(|| code.meaning().to_owned(), |(_, words)| words.clone()));
     cases.push((format!("{environment} / run"), failure, false));
     suite(run.header.system.as_str(), &cases)
 }
@@ -38,7 +37,8 @@ pub fn checks(system: &SystemName, environment: &EnvironmentName, findings: &[Fi
 
 fn case(environment: &str, finding: &FindingSummary) -> (String, Option<String>, bool) {
     let name = format!("{environment} / {} / check {}", finding.server, finding.check);
-    let failure = (finding.verdict != "good").then(|| format!("{}: {}", finding.verdict, finding.lines.join("; ")));
+    let failure =
+        (finding.verdict != "good").then(|| format!("{}: {}", finding.verdict, finding.lines.join("; ")));
     (name, failure, false)
 }
 

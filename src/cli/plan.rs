@@ -34,8 +34,7 @@ pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Resul
     let fleet = Fleet::asking(&site, &loaded.plan);
     let forecast = executor::forecast(&site, &loaded, &fleet).await?;
     fleet.close().await;
-    let prediction =
-        canonical(&forecast.prediction).map_err(|error| CliError::failed(error.to_string()))?;
+    let prediction = canonical(&forecast.prediction).map_err(|error| CliError::failed(error.to_string()))?;
     let prediction_digest = Digest::of(prediction.as_bytes());
     site.store.put_document("prediction", prediction_digest, &prediction).await?;
     if terminal.format == Format::Json {

@@ -28,9 +28,11 @@ pub struct Read {
 pub fn root(global: &Global) -> Result<PathBuf, CliError> {
     let start = match &global.project {
         Some(given) => given.clone(),
-        None => std::env::current_dir().map_err(|error| CliError::input(format!("the current folder: {error}")))?,
+        None => std::env::current_dir()
+            .map_err(|error| CliError::input(format!("the current folder: {error}")))?,
     };
-    let start = start.canonicalize().map_err(|error| CliError::input(format!("`{}`: {error}", start.display())))?;
+    let start =
+        start.canonicalize().map_err(|error| CliError::input(format!("`{}`: {error}", start.display())))?;
     let found = if global.project.is_some() {
         start.join(PROJECT_FILE).is_file().then(|| start.clone())
     } else {
@@ -55,7 +57,9 @@ pub fn read(global: &Global) -> Result<Read, CliError> {
     let people = source(&files, &project.people, &mut diagnostics)
         .and_then(|source| parse_people(&source, &mut diagnostics));
     match (inventory, people) {
-        (Some(inventory), Some(people)) if !diagnostics.has_errors() => Ok(Read { root, project, inventory, people }),
+        (Some(inventory), Some(people)) if !diagnostics.has_errors() => {
+            Ok(Read { root, project, inventory, people })
+        }
         _ => Err(CliError::report(diagnostics.render(false))),
     }
 }
@@ -89,10 +93,18 @@ fn refuse_throw_away_store(read: &Read) -> Result<(), CliError> {
         .iter()
         .any(|name| std::env::var_os(name).is_some());
     let kept = std::env::var_os("ESCLUSA_STORE_IS_KEPT").is_some();
-    if ci && !kept && (runner || std::env::var_os("ESCLUSA_DEMO").is_none()) && read.project.database.starts_with("sqlite:") {
-        return Err(CliError::input("the store would lie in the files of a pipeline's runner, which are thrown away")
-            .hint("ask the control host instead: `ssh control esclusa promote SYSTEM --to ENVIRONMENT --no-wait`")
-            .hint("or use a PostgreSQL database; where this runner's files are kept, set ESCLUSA_STORE_IS_KEPT=1"));
+    if ci
+        && !kept
+        && (runner || std::env::var_os("ESCLUSA_DEMO").is_none())
+        && read.project.database.starts_with("sqlite:")
+    {
+        return Err(CliError::input(
+            "the store would lie in the files of a pipeline's runner, which are thrown away",
+        )
+        .hint("ask the control host instead: `ssh control esclusa promote SYSTEM --to ENVIRONMENT --no-wait`")
+        .hint(
+            "or use a PostgreSQL database; where this runner's files are kept, set ESCLUSA_STORE_IS_KEPT=1",
+        ));
     }
     Ok(())
 }

@@ -38,12 +38,8 @@ pub async fn promote(global: &Global, terminal: &Terminal, args: PromoteArgs) ->
     let to = run::name(&site, &args.to)?;
     let passed = passed(&site, &system, &to, args.release.as_deref()).await?;
     let release = executor::release(&site, passed.new.release).await?;
-    let opening = Opening {
-        goal: Goal::Change,
-        environment: to,
-        why: args.why,
-        route: passed.new.route.clone(),
-    };
+    let opening =
+        Opening { goal: Goal::Change, environment: to, why: args.why, route: passed.new.route.clone() };
     let id = executor::open(&site, &release, opening).await?;
     let patience = if args.no_wait { Patience::NONE } else { args.waiting.patience() };
     run::follow(&site, terminal, &id, patience, &run::interrupt(terminal)).await
@@ -83,8 +79,7 @@ pub fn written_route(site: &Site, release: &Release) -> Result<Vec<EnvironmentNa
         .map_err(|diagnostic| CliError::report(diagnostic.render(false)))?;
     let files = executor::ProjectFiles::new(&site.root);
     let mut diagnostics = crate::document::Diagnostics::default();
-    let parsed =
-        crate::playbook::parse_playbook(&source, &files, crate::module::SHAPES, &mut diagnostics);
+    let parsed = crate::playbook::parse_playbook(&source, &files, crate::module::SHAPES, &mut diagnostics);
     Ok(parsed.map(|parsed| parsed.playbook.route).unwrap_or_default())
 }
 

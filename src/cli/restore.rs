@@ -28,7 +28,8 @@ pub async fn restore(global: &Global, terminal: &Terminal, args: RestoreArgs) ->
     let row = match (found.next(), found.next()) {
         (Some(row), None) => row,
         (None, _) => {
-            return Err(CliError::input(format!("there is no backup `{}`", args.backup)).hint("see `esclusa backups`"));
+            return Err(CliError::input(format!("there is no backup `{}`", args.backup))
+                .hint("see `esclusa backups`"));
         }
         (Some(_), Some(_)) => {
             return Err(CliError::input(format!("`{}` begins the ids of several backups", args.backup)));

@@ -82,7 +82,8 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 pub fn interrupt(terminal: &Terminal) -> Interrupt {
     let terminal = terminal.clone();
     Interrupt::listen(move || {
-        terminal.note("stopping after the running steps; once more to stop now (steps on servers go on there)");
+        terminal
+            .note("stopping after the running steps; once more to stop now (steps on servers go on there)");
     })
 }
 
@@ -97,12 +98,8 @@ pub async fn run(global: &Global, terminal: &Terminal, args: RunArgs) -> Result<
     let interrupt = interrupt(terminal);
     let mut last = ExitCode::Done;
     for environment in environments {
-        let opening = Opening {
-            goal: Goal::Change,
-            environment,
-            why: args.why.clone(),
-            route: route.clone(),
-        };
+        let opening =
+            Opening { goal: Goal::Change, environment, why: args.why.clone(), route: route.clone() };
         let id = executor::open(&site, &release, opening).await?;
         last = follow(&site, terminal, &id, args.waiting.patience(), &interrupt).await?;
         if last != ExitCode::Done {
@@ -152,7 +149,8 @@ fn environments(
 
 /// The playbook's route; without one, the inventory's order.
 pub fn route(site: &Site, release: &Release) -> Result<Vec<EnvironmentName>, CliError> {
-    let text = site.inventory.environments.iter().map(|environment| environment.name.clone()).collect::<Vec<_>>();
+    let text =
+        site.inventory.environments.iter().map(|environment| environment.name.clone()).collect::<Vec<_>>();
     let written = super::promote::written_route(site, release)?;
     Ok(if written.is_empty() { text } else { written })
 }

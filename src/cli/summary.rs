@@ -57,7 +57,10 @@ fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
     )];
     let (changed, unchanged) = counts(run);
     if changed + unchanged > 0 {
-        lines.push(format!("  steps    {changed} changed, {unchanged} as wanted, in {}", duration::short(seconds)));
+        lines.push(format!(
+            "  steps    {changed} changed, {unchanged} as wanted, in {}",
+            duration::short(seconds)
+        ));
     }
     if let Some(backup) = backup(run) {
         lines.push(format!("  backup   {backup}"));
@@ -72,7 +75,8 @@ fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
         }
     }
     for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
-        lines.push(format!("  check    {}", escape::visible(&crate::report::journal::finding_words(finding))));
+        lines
+            .push(format!("  check    {}", escape::visible(&crate::report::journal::finding_words(finding))));
     }
     lines.push(format!("  run      {}", header.id));
     if let Some(next) = next(run, code) {
@@ -88,7 +92,9 @@ fn counts(run: &Run) -> (usize, usize) {
 
 fn backup(run: &Run) -> Option<String> {
     match &run.backup {
-        BackupState::Verified(record) => record.replay(&run.header.id).ok().map(|backup| backup.id().to_string()),
+        BackupState::Verified(record) => {
+            record.replay(&run.header.id).ok().map(|backup| backup.id().to_string())
+        }
         _ => None,
     }
 }
@@ -100,8 +106,12 @@ pub fn next(run: &Run, code: ExitCode) -> Option<String> {
     match code {
         ExitCode::Done | ExitCode::Rejected | ExitCode::Expired => None,
         ExitCode::Waiting => Some(format!("esclusa approve {id}; then esclusa resume {id}")),
-        ExitCode::WindowClosed | ExitCode::Interrupted | ExitCode::Stuck => Some(format!("esclusa resume {id}")),
-        ExitCode::Stale => Some(format!("esclusa run {} --env {}", run.header.playbook, run.header.environment)),
+        ExitCode::WindowClosed | ExitCode::Interrupted | ExitCode::Stuck => {
+            Some(format!("esclusa resume {id}"))
+        }
+        ExitCode::Stale => {
+            Some(format!("esclusa run {} --env {}", run.header.playbook, run.header.environment))
+        }
         _ => Some(format!("esclusa show {id}")),
     }
 }

@@ -23,7 +23,8 @@ impl Terminal {
     pub fn new(global: &Global) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
-        let lively = std::io::stderr().is_terminal() && !global.plain && !set("NO_COLOR") && !set("CI") && !dumb;
+        let lively =
+            std::io::stderr().is_terminal() && !global.plain && !set("NO_COLOR") && !set("CI") && !dumb;
         Self { format: global.format, lively, verbose: global.verbose, lang: global.lang }
     }
 

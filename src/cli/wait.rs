@@ -26,10 +26,12 @@ pub async fn wait(global: &Global, terminal: &Terminal, args: WaitArgs) -> Resul
         let code = match (row.final_exit, row.state.as_str()) {
             (Some(exit), _) => Some(executor::code(exit)),
             (None, "stuck") => Some(ExitCode::Stuck),
-            (None, state) if args.timeout.is_some_and(|limit| begun.elapsed() >= limit) => Some(match state {
-                "waiting_window" => ExitCode::WindowClosed,
-                _ => ExitCode::Waiting,
-            }),
+            (None, state) if args.timeout.is_some_and(|limit| begun.elapsed() >= limit) => {
+                Some(match state {
+                    "waiting_window" => ExitCode::WindowClosed,
+                    _ => ExitCode::Waiting,
+                })
+            }
             _ => None,
         };
         if let Some(code) = code {

@@ -1,6 +1,8 @@
 //! Makes a plan's changes: stretch by stretch, each server at its own pace within one.
 
-use super::{ExecutorError, Loaded, Site, fleet::Fleet, interrupt::Interrupt, journal::Journal, work::Worker};
+use super::{
+    ExecutorError, Loaded, Site, fleet::Fleet, interrupt::Interrupt, journal::Journal, work::Worker,
+};
 use crate::{
     model::{ServerName, StepId},
     plan::{PlannedStep, SecretValues},
@@ -77,7 +79,8 @@ impl Changing<'_> {
     /// outside of them did.
     fn notified(&self, handler: &PlannedStep) -> Vec<ServerName> {
         let run = self.journal.run();
-        let notifies = |id: &StepId| self.loaded.plan.step(id).is_some_and(|step| step.notify.contains(&handler.id));
+        let notifies =
+            |id: &StepId| self.loaded.plan.step(id).is_some_and(|step| step.notify.contains(&handler.id));
         let by: BTreeSet<&ServerName> = run
             .steps
             .iter()

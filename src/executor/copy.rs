@@ -38,7 +38,12 @@ impl From<VaultError> for CopyError {
 }
 
 fn failed(at: impl ToString, words: impl ToString) -> CopyError {
-    CopyError::Failed(Failure { at: Some(at.to_string()), words: words.to_string(), hint: None, unreachable: false })
+    CopyError::Failed(Failure {
+        at: Some(at.to_string()),
+        words: words.to_string(),
+        hint: None,
+        unreachable: false,
+    })
 }
 
 impl Changing<'_> {
@@ -51,14 +56,19 @@ impl Changing<'_> {
                 let failure = Failure { words: self.site.redact(&failure.words), ..failure };
                 self.journal.append(Event::BackupFailed { failure }).await
             }
-            Err(CopyError::Lost(server, words)) => self.journal.append(Event::ServerLost { server, words }).await,
+            Err(CopyError::Lost(server, words)) => {
+                self.journal.append(Event::ServerLost { server, words }).await
+            }
             Err(CopyError::Executor(error)) => Err(error),
         }
     }
 
     async fn copy_all(&self) -> Result<(), CopyError> {
         let Some(backup) = &self.loaded.plan.backup else {
-            return Err(failed(&self.loaded.plan.system, "the system has no backup playbook, so nothing may change it"));
+            return Err(failed(
+                &self.loaded.plan.system,
+                "the system has no backup playbook, so nothing may change it",
+            ));
         };
         let vault = self.vault().await?;
         vault.sweep().await?;
@@ -66,7 +76,10 @@ impl Changing<'_> {
         let wanted: u64 = estimates.values().map(|estimate| estimate.bytes).sum();
         let free = vault.free_space()?;
         if free < wanted.saturating_add(VAULT_RESERVE_BYTES) {
-            return Err(failed("vault", format!("the backup needs about {wanted} bytes and the vault has {free} free")));
+            return Err(failed(
+                "vault",
+                format!("the backup needs about {wanted} bytes and the vault has {free} free"),
+            ));
         }
         if !self.loaded.plan.quiesce.is_empty() && !self.journal.run().quiesced {
             self.quiesce().await?.map_err(CopyError::Failed)?;
@@ -91,10 +104,13 @@ impl Changing<'_> {
         match self.copy_for_safety().await {
             Ok(()) => Ok(()),
             Err(CopyError::Failed(failure)) => {
-                let words = format!("what is there now could not be copied: {}", self.site.redact(&failure.words));
+                let words =
+                    format!("what is there now could not be copied: {}", self.site.redact(&failure.words));
                 self.journal.append(Event::SafetyCopyFailed { failure: Failure { words, ..failure } }).await
             }
-            Err(CopyError::Lost(server, words)) => self.journal.append(Event::ServerLost { server, words }).await,
+            Err(CopyError::Lost(server, words)) => {
+                self.journal.append(Event::ServerLost { server, words }).await
+            }
             Err(CopyError::Executor(error)) => Err(error),
         }
     }
@@ -169,7 +185,12 @@ impl Changing<'_> {
             run: self.journal.run().header.id.clone(),
             purpose,
             taken_at: self.site.store.now().await?,
-            items: self.items().iter().filter(|item| purpose == Purpose::Full || item.part != Part::Logs).cloned().collect(),
+            items: self
+                .items()
+                .iter()
+                .filter(|item| purpose == Purpose::Full || item.part != Part::Logs)
+                .cloned()
+                .collect(),
             waived: plan.backup.as_ref().map(|backup| backup.left_out.clone()).unwrap_or_default(),
             quiesced: quiesced.collect(),
         })
@@ -190,7 +211,8 @@ impl Changing<'_> {
             let replies = session.run(frames.collect()).await.map_err(|error| lost(server, error.into()))?;
             let mut replies = replies.into_iter();
             for item in items {
-                let answer = look::next_answer(&mut replies, server).map_err(|error| lost(server, error.into()))?;
+                let answer =
+                    look::next_answer(&mut replies, server).map_err(|error| lost(server, error.into()))?;
                 let answer = answer.ok_or_else(|| failed(&item.id, "the server did not answer"))?;
                 let estimate = item.read_preflight(&answer).map_err(|error| failed(&item.id, error))?;
                 for warning in &estimate.warnings {
@@ -214,7 +236,8 @@ impl Changing<'_> {
         let script = if safety { item.safety_dump() } else { item.dump() };
         let mut again = true;
         loop {
-            let session = self.fleet.session_again(&item.server).await.map_err(|error| lost(&item.server, error))?;
+            let session =
+                self.fleet.session_again(&item.server).await.map_err(|error| lost(&item.server, error))?;
             let mut writer = spool.receive(item, estimate).await?;
             let (status, stderr) = match session.download(&item.run_as(), &script, &mut writer).await {
                 Ok(end) => (end.status, end.stderr),

@@ -103,7 +103,9 @@ impl<'a> Driver<'a> {
             let run = self.journal.run().clone();
             let evidence = self.evidence(&run).await?;
             let effect = decide(&run, &evidence);
-            if self.interrupt.asked() && !matches!(effect, Effect::Over(_) | Effect::End(..) | Effect::Halt(_)) {
+            if self.interrupt.asked()
+                && !matches!(effect, Effect::Over(_) | Effect::End(..) | Effect::Halt(_))
+            {
                 self.journal.append(Event::Interrupted).await?;
                 fleet.close().await;
                 return Ok(ExitCode::Interrupted);
@@ -136,7 +138,12 @@ impl<'a> Driver<'a> {
                 other => {
                     let needs_secrets = matches!(
                         other,
-                        Effect::Change(_) | Effect::Restore(_) | Effect::StartServices | Effect::Quiesce | Effect::TakeBackup(_) | Effect::SafetyCopy
+                        Effect::Change(_)
+                            | Effect::Restore(_)
+                            | Effect::StartServices
+                            | Effect::Quiesce
+                            | Effect::TakeBackup(_)
+                            | Effect::SafetyCopy
                     );
                     if needs_secrets && secrets.is_none() {
                         secrets = Some(self.site.secrets(self.site.project.secrets.keys()).await?);
@@ -195,16 +202,17 @@ impl<'a> Driver<'a> {
             Effect::Restore(permit) => changing.restore(&permit).await,
             Effect::StartServices => changing.start_services().await,
             Effect::Verify => {
-                let findings =
-                    verify(self.site, &self.loaded, changing.fleet, self.interrupt).await?;
+                let findings = verify(self.site, &self.loaded, changing.fleet, self.interrupt).await?;
                 let good = findings.iter().all(|finding| finding.verdict == "good");
                 let event =
                     if good { Event::ChecksPassed { findings } } else { Event::ChecksFailed { findings } };
                 self.journal.append(event).await
             }
-            Effect::AwaitDecision | Effect::AwaitWindow(_) | Effect::Halt(_) | Effect::End(..) | Effect::Over(_) => {
-                Ok(())
-            }
+            Effect::AwaitDecision
+            | Effect::AwaitWindow(_)
+            | Effect::Halt(_)
+            | Effect::End(..)
+            | Effect::Over(_) => Ok(()),
         }
     }
 
@@ -254,7 +262,9 @@ impl<'a> Driver<'a> {
         let rebuilt = super::loaded::rebuild(&self.loaded)?;
         let digest = rebuilt.digest().map_err(|error| ExecutorError::document("plan", error))?;
         let approved = self.journal.run().prediction.clone();
-        let Some((_, approved)) = approved else { return Err(ExecutorError::input("the run has no prediction")) };
+        let Some((_, approved)) = approved else {
+            return Err(ExecutorError::input("the run has no prediction"));
+        };
         if digest != self.journal.run().header.plan {
             let failure = Failure {
                 at: None,
@@ -287,7 +297,8 @@ impl<'a> Driver<'a> {
 
     async fn claim(&self) -> Result<(), ExecutorError> {
         let plan = &self.loaded.plan;
-        let servers: Vec<_> = plan.servers.keys().map(|server| (plan.environment.clone(), server.clone())).collect();
+        let servers: Vec<_> =
+            plan.servers.keys().map(|server| (plan.environment.clone(), server.clone())).collect();
         match self.site.store.claim(self.journal.lease(), &servers).await? {
             Claimed::Ok => {
                 let event = Event::Claimed {
@@ -311,7 +322,13 @@ impl<'a> Driver<'a> {
         self.journal.run().gate.as_ref().map(|gate| gate.id.clone()).unwrap_or_default()
     }
 
-    async fn end(&self, run: &Run, fleet: &Fleet<'_>, exit: ExitCode, words: String) -> Result<(), ExecutorError> {
+    async fn end(
+        &self,
+        run: &Run,
+        fleet: &Fleet<'_>,
+        exit: ExitCode,
+        words: String,
+    ) -> Result<(), ExecutorError> {
         for server in self.loaded.plan.servers.keys() {
             if run.changed
                 && let Ok(session) = fleet.session(server).await
@@ -335,13 +352,15 @@ impl<'a> Driver<'a> {
     fn policy_after(&self, run: &Run) -> Result<String, ExecutorError> {
         let planned: approval::Judged = (&self.loaded.plan.policy).into();
         // Weakening holds only when those whom the stricter policy names agreed to it.
-        let agreed = run.header.weakening.is_empty() || run.gate_approved || run.header.judged.approve.is_none();
+        let agreed =
+            run.header.weakening.is_empty() || run.gate_approved || run.header.judged.approve.is_none();
         let policy = if agreed { &planned } else { &run.header.judged };
         canonical(policy).map_err(|error| ExecutorError::document("policy", error))
     }
 
     fn ended_notice(&self, run: &Run, exit: ExitCode, words: &str) -> Vec<crate::store::Message> {
-        let Some(person) = run.header.requested_by.as_ref().and_then(|name| self.site.people.0.get(name)) else {
+        let Some(person) = run.header.requested_by.as_ref().and_then(|name| self.site.people.0.get(name))
+        else {
             return Vec::new();
         };
         let language = person.language.unwrap_or(self.site.project.language);
@@ -393,5 +412,9 @@ async fn store_prediction(
 /// The exit code with this number.
 #[must_use]
 pub fn code(number: u8) -> ExitCode {
-    ExitCode::TABLE.iter().map(|(code, _)| *code).find(|code| code.number() == number).unwrap_or(ExitCode::Failed)
+    ExitCode::TABLE
+        .iter()
+        .map(|(code, _)| *code)
+        .find(|code| code.number() == number)
+        .unwrap_or(ExitCode::Failed)
 }

@@ -1,8 +1,8 @@
 //! The executor's error: what kind it is, one cause, what to do next.
 
 use crate::{
-    depot::DepotError, model::ExitCode, plan::PlanError, run::RunError, secret::SecretError, store::StoreError,
-    transport::TransportError, vault::VaultError,
+    depot::DepotError, model::ExitCode, plan::PlanError, run::RunError, secret::SecretError,
+    store::StoreError, transport::TransportError, vault::VaultError,
 };
 
 /// Why the executor could not go on. What goes wrong on a server is an event of the run, not this.
@@ -121,7 +121,9 @@ impl ExecutorError {
         match self {
             Self::Input { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
             Self::Driven { run, .. } => Some(format!("wait for it with `esclusa wait {run}`")),
-            Self::Claimed { run, .. } => Some(format!("see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`")),
+            Self::Claimed { run, .. } => Some(format!(
+                "see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`"
+            )),
             Self::Transport(error) => error.hint(),
             Self::Vault(error) => error.hint(),
             _ => None,

@@ -60,7 +60,9 @@ impl<'a> Fleet<'a> {
         let until = tokio::time::Instant::now() + RECONNECT_PATIENCE;
         loop {
             match self.session(name).await {
-                Err(ExecutorError::Transport(error)) if is_passing(&error) && tokio::time::Instant::now() < until => {
+                Err(ExecutorError::Transport(error))
+                    if is_passing(&error) && tokio::time::Instant::now() < until =>
+                {
                     tokio::time::sleep(RECONNECT_PAUSE).await;
                 }
                 other => return other,

@@ -1,9 +1,12 @@
 //! Gates: opened for a run, judged whenever the run is looked at.
 
-use super::{ExecutorError, Loaded, Site, journal::{Extra, Journal}};
+use super::{
+    ExecutorError, Loaded, Site,
+    journal::{Extra, Journal},
+};
 use crate::{
     approval::{self, Caller as Seen, Gate, RecordedDecision, Subject, Verdict},
-    model::{Digest, Language, PersonName, Person, canonical},
+    model::{Digest, Language, Person, PersonName, canonical},
     notify::{Notice, NoticeKind, Recipient},
     run::{Event, Run},
     store::{DecisionRow, NewGate},

@@ -41,7 +41,8 @@ impl ProjectFiles {
     /// The path of a file, if it stays inside the project and exists.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let inside =
+            Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         let path = self.root.join(name);
         (inside && path.is_file()).then_some(path)
     }
@@ -53,7 +54,8 @@ impl Files for ProjectFiles {
         // One byte more than is allowed, so that the reader sees that it is too long.
         let mut bytes = Vec::new();
         let opened = std::fs::File::open(file).ok()?;
-        std::io::Read::read_to_end(&mut std::io::Read::take(opened, DOCUMENT_BYTES_MAX + 1), &mut bytes).ok()?;
+        std::io::Read::read_to_end(&mut std::io::Read::take(opened, DOCUMENT_BYTES_MAX + 1), &mut bytes)
+            .ok()?;
         self.read.borrow_mut().insert(path.to_owned());
         Some(bytes)
     }
@@ -80,7 +82,12 @@ pub async fn take_in(site: &Site, wanted: &Wanted) -> Result<Release, ExecutorEr
         .map(|parsed| parsed.playbook);
     let playbook = match playbook {
         Some(playbook) if !diagnostics.has_errors() => playbook,
-        _ => return Err(ExecutorError::input_hint(diagnostics.render(false).trim_end(), "mend the file and run `esclusa validate`")),
+        _ => {
+            return Err(ExecutorError::input_hint(
+                diagnostics.render(false).trim_end(),
+                "mend the file and run `esclusa validate`",
+            ));
+        }
     };
     if playbook.kind == PlaybookKind::Backup {
         return Err(ExecutorError::input_hint(
@@ -166,7 +173,9 @@ fn named_files(
 ) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     let steps = playbook.steps.iter().chain(&playbook.handlers);
-    for step in steps.filter(|step| matches!(step.module.as_str(), "template" | "copy" | "script" | "archive" | "package")) {
+    for step in steps
+        .filter(|step| matches!(step.module.as_str(), "template" | "copy" | "script" | "archive" | "package"))
+    {
         for name in sources(site, playbook, step, inputs) {
             for path in [format!("{folder}/{name}"), name.clone()] {
                 if files.path(&path).is_some() {
@@ -179,7 +188,12 @@ fn named_files(
     named
 }
 
-fn sources(site: &Site, playbook: &Playbook, step: &Step, inputs: &BTreeMap<String, Value>) -> BTreeSet<String> {
+fn sources(
+    site: &Site,
+    playbook: &Playbook,
+    step: &Step,
+    inputs: &BTreeMap<String, Value>,
+) -> BTreeSet<String> {
     let Some(Value::Text(src)) = step.args.get("src") else { return BTreeSet::new() };
     if !src.contains("{{") && !src.contains("{%") {
         return BTreeSet::from([src.clone()]);
@@ -198,7 +212,7 @@ fn sources(site: &Site, playbook: &Playbook, step: &Step, inputs: &BTreeMap<Stri
                 _ => vec![Value::Null],
             };
             for item in items {
-                let scope = Scope::of(variables.clone()).with("item", item);
+                let scope = Scope::from(variables.clone()).with("item", item);
                 names.extend(expression::render(src, &scope).ok());
             }
         }
@@ -265,13 +279,16 @@ async fn artifact(site: &Site, request: &plan::ArtifactRequest) -> Result<Artifa
 
 fn put_file(site: &Site, path: &Path) -> Result<BlobRef, ExecutorError> {
     let shown = path.display().to_string();
-    let file = std::fs::File::open(path).map_err(|error| ExecutorError::input(format!("`{shown}`: {error}")))?;
+    let file =
+        std::fs::File::open(path).map_err(|error| ExecutorError::input(format!("`{shown}`: {error}")))?;
     Ok(site.depot.put_reader(file, &shown, PROJECT_FILE_BYTES_MAX)?)
 }
 
 async fn fetch(site: &Site, source: &RequestedSource, wanted: Digest) -> Result<BlobRef, ExecutorError> {
     Ok(match source {
-        RequestedSource::Path(path) => site.depot.fetch_path(&site.root.join(path), wanted, ARTIFACT_BYTES_MAX)?,
+        RequestedSource::Path(path) => {
+            site.depot.fetch_path(&site.root.join(path), wanted, ARTIFACT_BYTES_MAX)?
+        }
         RequestedSource::Url(url) => site.depot.fetch_url(url, wanted, ARTIFACT_BYTES_MAX, |_| {}).await?,
     })
 }
@@ -283,9 +300,9 @@ async fn wanted_digest(site: &Site, request: &plan::ArtifactRequest) -> Result<D
             .ok_or_else(|| ExecutorError::input(format!("artifact `{name}`: `{text}` is not a sha256"))),
         Sha256Source::From(path) => {
             let files = ProjectFiles::new(&site.root);
-            let bytes = files
-                .read(path)
-                .ok_or_else(|| ExecutorError::input(format!("artifact `{name}`: there is no file `{path}`")))?;
+            let bytes = files.read(path).ok_or_else(|| {
+                ExecutorError::input(format!("artifact `{name}`: there is no file `{path}`"))
+            })?;
             depot::sum_of(&String::from_utf8_lossy(&bytes), &request.file_name)
                 .map_err(|error| ExecutorError::input(format!("artifact `{name}`: `{path}`: {error}")))
         }
@@ -297,7 +314,8 @@ async fn wanted_digest(site: &Site, request: &plan::ArtifactRequest) -> Result<D
 const SIGNATURE_BYTES_MAX: u64 = 64 << 10;
 
 async fn verify(site: &Site, digest: Digest, signature: &SignatureSpec) -> Result<String, ExecutorError> {
-    let (SignatureSpec::Minisign { signature: place, .. } | SignatureSpec::Gpg { signature: place, .. }) = signature;
+    let (SignatureSpec::Minisign { signature: place, .. } | SignatureSpec::Gpg { signature: place, .. }) =
+        signature;
     let bytes = if place.contains("://") {
         depot::fetch_small(place, SIGNATURE_BYTES_MAX).await?
     } else {

@@ -82,7 +82,9 @@ impl Journal {
             Taken::Held { owner: gone, .. } if holder_is_gone(&gone) => {
                 match store.seize_lease(id, &gone, &owner, LEASE_SECONDS).await? {
                     Taken::Lease(lease) => lease,
-                    Taken::Held { owner, .. } => return Err(ExecutorError::Driven { run: id.to_string(), owner }),
+                    Taken::Held { owner, .. } => {
+                        return Err(ExecutorError::Driven { run: id.to_string(), owner });
+                    }
                 }
             }
             Taken::Held { owner, .. } => return Err(ExecutorError::Driven { run: id.to_string(), owner }),
@@ -90,7 +92,15 @@ impl Journal {
         let run = load(&store, id).await?;
         let lost = Arc::new(AtomicBool::new(false));
         let heartbeat = tokio::spawn(beat(store.clone(), lease.clone(), Arc::clone(&lost)));
-        Ok(Self { store, lease, run: Mutex::new(run), order: tokio::sync::Mutex::new(()), lost, heartbeat, watch })
+        Ok(Self {
+            store,
+            lease,
+            run: Mutex::new(run),
+            order: tokio::sync::Mutex::new(()),
+            lost,
+            heartbeat,
+            watch,
+        })
     }
 
     /// The run as it is now.
@@ -193,7 +203,9 @@ fn fault_point(events: u64) {
 async fn beat(store: Store, lease: Lease, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
-        if let Err(crate::store::StoreError::LeaseLost { .. }) = store.renew_lease(&lease, LEASE_SECONDS).await {
+        if let Err(crate::store::StoreError::LeaseLost { .. }) =
+            store.renew_lease(&lease, LEASE_SECONDS).await
+        {
             lost.store(true, Ordering::SeqCst);
             return;
         }
@@ -209,8 +221,10 @@ pub fn host_name() -> String {
 fn holder_is_gone(owner: &str) -> bool {
     let Some((who, pid)) = owner.rsplit_once(" pid ") else { return false };
     let here = who.rsplit_once('@').is_some_and(|(_, host)| host == host_name());
-    let gone = pid.parse().ok().and_then(rustix::process::Pid::from_raw).is_some_and(|pid| {
-        rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
-    });
+    let gone = pid
+        .parse()
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
     here && gone
 }

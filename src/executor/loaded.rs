@@ -83,16 +83,20 @@ pub fn documents(release: &Release, files: &ReleaseFiles) -> Result<Documents, E
         .contains_key(&backup_path)
         .then(|| source(files, &backup_path, &mut diagnostics))
         .flatten()
-        .and_then(|source| playbook::parse_backup(&source, files, &mut diagnostics));
+        .and_then(|source| playbook::parse_backup(&source, &mut diagnostics));
     let playbook = if release.kind == PlaybookKind::Backup {
-        sheet.as_ref().map(|sheet| playbook::without_steps(&release.playbook, PlaybookKind::Backup, &sheet.system))
+        sheet
+            .as_ref()
+            .map(|sheet| playbook::without_steps(&release.playbook, PlaybookKind::Backup, &sheet.system))
     } else {
         source(files, &release.playbook, &mut diagnostics)
             .and_then(|source| playbook::parse_playbook(&source, files, module::SHAPES, &mut diagnostics))
             .map(|parsed| parsed.playbook)
     };
     match (sheet, playbook) {
-        (Some(sheet), Some(playbook)) if !diagnostics.has_errors() => Ok(Documents { sheet, playbook, backup }),
+        (Some(sheet), Some(playbook)) if !diagnostics.has_errors() => {
+            Ok(Documents { sheet, playbook, backup })
+        }
         _ => Err(ExecutorError::document("release", diagnostics.render(false))),
     }
 }

@@ -33,10 +33,13 @@ pub async fn http(
             Ok(Ok((status, body))) => {
                 times.push(elapsed_ms(begun));
                 measurements.insert("status".to_owned(), Measured::Int(i64::from(status)));
-                measurements.insert("body".to_owned(), Measured::Text(String::from_utf8_lossy(&body).into_owned()));
+                measurements
+                    .insert("body".to_owned(), Measured::Text(String::from_utf8_lossy(&body).into_owned()));
             }
             Ok(Err(why)) => return Ok(unknown(&["status", "body", "time"], &why)),
-            Err(_) => return Ok(unknown(&["status", "body", "time"], &format!("no answer within {timeout_ms} ms"))),
+            Err(_) => {
+                return Ok(unknown(&["status", "body", "time"], &format!("no answer within {timeout_ms} ms")));
+            }
         }
     }
     measurements.insert("time".to_owned(), Measured::Samples(times));
@@ -141,8 +144,10 @@ async fn peer_certificate(
     let tunnel = session.forward(host, port).await.map_err(|error| error.to_string())?;
     let stream = handshake(tunnel, name, reading_only()?).await?;
     let (_, connection) = stream.get_ref();
-    let der = connection.peer_certificates().and_then(|chain| chain.first()).ok_or("no certificate was shown")?;
-    let (_, parsed) = x509_parser::parse_x509_certificate(der).map_err(|_| "the certificate cannot be read")?;
+    let der =
+        connection.peer_certificates().and_then(|chain| chain.first()).ok_or("no certificate was shown")?;
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(der).map_err(|_| "the certificate cannot be read")?;
     let left = parsed.validity().time_to_expiration().map_or(-1, |left| left.whole_days());
     Ok((left, parsed.subject().to_string(), parsed.issuer().to_string()))
 }
@@ -152,7 +157,8 @@ async fn handshake(
     name: &str,
     config: Arc<rustls::ClientConfig>,
 ) -> Result<tokio_rustls::client::TlsStream<Tunnel>, String> {
-    let name = rustls::pki_types::ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` is no host name"))?;
+    let name = rustls::pki_types::ServerName::try_from(name.to_owned())
+        .map_err(|_| format!("`{name}` is no host name"))?;
     tokio_rustls::TlsConnector::from(config).connect(name, tunnel).await.map_err(|error| error.to_string())
 }
 

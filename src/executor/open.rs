@@ -25,7 +25,11 @@ pub struct Opening {
 }
 
 /// Builds the plan of a release on an environment and stores it.
-pub async fn plan(site: &Site, release: &Release, environment: &EnvironmentName) -> Result<Plan, ExecutorError> {
+pub async fn plan(
+    site: &Site,
+    release: &Release,
+    environment: &EnvironmentName,
+) -> Result<Plan, ExecutorError> {
     let files = intake::files(site, release).await?;
     let plan = loaded::build(site, release, &files, environment)?;
     let text = canonical(&plan).map_err(|error| ExecutorError::document("plan", error))?;
@@ -45,7 +49,10 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
     let changes_what_is_there = matches!(plan.kind, PlaybookKind::Update | PlaybookKind::Maintenance);
     if changes_what_is_there && plan.backup.is_none() {
         return Err(ExecutorError::input_hint(
-            format!("system `{}` has no backup playbook, so `{}` cannot change it", plan.system, release.playbook),
+            format!(
+                "system `{}` has no backup playbook, so `{}` cannot change it",
+                plan.system, release.playbook
+            ),
             "write `backup.yaml` beside it; `esclusa init` shows one",
         ));
     }
@@ -53,8 +60,8 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
     let planned = &plan.policy;
     let (judged, weakening) = match in_force {
         Some(row) => {
-            let old: Judged =
-                serde_json::from_str(&row.policy).map_err(|error| ExecutorError::document("policy", error))?;
+            let old: Judged = serde_json::from_str(&row.policy)
+                .map_err(|error| ExecutorError::document("policy", error))?;
             approval::stricter(&old, planned)
         }
         None => (Judged::from(planned), Vec::new()),
@@ -64,7 +71,10 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         hint: Some(format!("the policy of `{}` names who may run there", opening.environment)),
     })?;
     let release_digest = plan.release;
-    if judged.passed_in_test && opening.goal == Goal::Change && plan.environment_kind == EnvironmentKind::Production {
+    if judged.passed_in_test
+        && opening.goal == Goal::Change
+        && plan.environment_kind == EnvironmentKind::Production
+    {
         passed_in_test(site, release_digest, &plan).await?;
     }
     if judged.approve.is_some() && opening.goal != Goal::Backup {
@@ -120,8 +130,13 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
 
 /// Refuses a release that has not passed in an environment of kind `test`.
 async fn passed_in_test(site: &Site, release: Digest, plan: &Plan) -> Result<(), ExecutorError> {
-    let tests: Vec<_> =
-        site.inventory.environments.iter().filter(|e| e.kind == EnvironmentKind::Test).map(|e| &e.name).collect();
+    let tests: Vec<_> = site
+        .inventory
+        .environments
+        .iter()
+        .filter(|e| e.kind == EnvironmentKind::Test)
+        .map(|e| &e.name)
+        .collect();
     for test in &tests {
         if site.store.passed(release, test).await? {
             return Ok(());

@@ -134,7 +134,12 @@ async fn one_server(
 ) -> Result<Seen, ExecutorError> {
     let session = fleet.session(server).await?;
     let facts = session.facts().await?;
-    let mut seen = Seen { predicted: Vec::new(), shown: Vec::new(), problems: requirements(ground, server, &facts), version: None };
+    let mut seen = Seen {
+        predicted: Vec::new(),
+        shown: Vec::new(),
+        problems: requirements(ground, server, &facts),
+        version: None,
+    };
     seen.problems.extend(free_space(ground, server, &session).await?);
     seen.version = version(ground, server, &session).await?;
     let mut known = Known { facts, registered: BTreeMap::new() };
@@ -206,7 +211,9 @@ impl Walk<'_> {
     ) {
         let (predicted, kind, words, diff) = match looked {
             look::Look::Skipped(when) => (Predicted::NoChange, "skipped", format!("`{when}` is false"), None),
-            look::Look::Later(name) => self.unknown(step, format!("needs `{name}`, which an earlier step registers")),
+            look::Look::Later(name) => {
+                self.unknown(step, format!("needs `{name}`, which an earlier step registers"))
+            }
             look::Look::Broken(words) => match &self.earlier {
                 Some(earlier) => self.unknown(step, format!("until `{earlier}` has run: {words}")),
                 None => return problem(seen, self.server, step, words),
@@ -233,7 +240,12 @@ impl Walk<'_> {
                         } else {
                             self.earlier.get_or_insert_with(|| step.id.clone());
                             let digest = Digest::of(canonical(&change.diff).unwrap_or_default().as_bytes());
-                            (Predicted::Change(digest), "change", self.site.redact(&change.summary), Some(shown))
+                            (
+                                Predicted::Change(digest),
+                                "change",
+                                self.site.redact(&change.summary),
+                                Some(shown),
+                            )
                         }
                     }
                 },
@@ -296,14 +308,20 @@ fn requirements(ground: &Ground<'_>, server: &ServerName, facts: &BTreeMap<Strin
     if !requires.os.is_empty() && !requires.os.iter().any(|wanted| os_matches(wanted, &os, &version)) {
         lacking.push(format!("runs {os} {version}, required is {}", requires.os.join(" or ")));
     }
-    let failure = |words| Failure { at: Some(server.to_string()), words: format!("server `{server}` {words}"), hint: None, unreachable: false };
+    let failure = |words| Failure {
+        at: Some(server.to_string()),
+        words: format!("server `{server}` {words}"),
+        hint: None,
+        unreachable: false,
+    };
     lacking.into_iter().map(failure).collect()
 }
 
 /// Whether `debian >= 12` and the like hold. Versions are compared number by number.
 fn os_matches(wanted: &str, os: &str, version: &str) -> bool {
     let words: Vec<_> = wanted.split_whitespace().collect();
-    let numbers = |text: &str| -> Vec<u64> { text.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
+    let numbers =
+        |text: &str| -> Vec<u64> { text.split('.').map(|part| part.parse().unwrap_or(0)).collect() };
     match words.as_slice() {
         [name] => *name == os,
         [name, operator, number] if *name == os => {
@@ -355,7 +373,12 @@ async fn free_space(
             lacking.push(format!("has no command `{command}`"));
         }
     }
-    let failure = |words| Failure { at: Some(server.to_string()), words: format!("server `{server}` {words}"), hint: None, unreachable: false };
+    let failure = |words| Failure {
+        at: Some(server.to_string()),
+        words: format!("server `{server}` {words}"),
+        hint: None,
+        unreachable: false,
+    };
     Ok(lacking.into_iter().map(failure).collect())
 }
 
@@ -370,8 +393,14 @@ async fn version(
     };
     let as_user = version.as_user.clone().map_or(RunAs::Login, RunAs::User);
     let script = Script(crate::model::script::command_line(&version.run));
-    let answer = look::next_answer(&mut session.run(vec![Frame::ask(as_user, script)]).await?.into_iter(), server)?;
-    Ok(Some(answer.filter(|answer| answer.status.success()).map(|answer| answer.text().trim().to_owned()).filter(|text| !text.is_empty())))
+    let answer =
+        look::next_answer(&mut session.run(vec![Frame::ask(as_user, script)]).await?.into_iter(), server)?;
+    Ok(Some(
+        answer
+            .filter(|answer| answer.status.success())
+            .map(|answer| answer.text().trim().to_owned())
+            .filter(|text| !text.is_empty()),
+    ))
 }
 
 #[cfg(test)]

@@ -57,11 +57,15 @@ impl Changing<'_> {
                 let mut source = vault.open_item(id, &name).await?;
                 session.upload(&as_user, &item.blob(), &mut source).await?;
             }
-            let frame = Frame::change(as_user, item.item.restore(item)).timeout(ITEM_TIMEOUT).output_limit(OUTPUT_MAX);
+            let frame = Frame::change(as_user, item.item.restore(item))
+                .timeout(ITEM_TIMEOUT)
+                .output_limit(OUTPUT_MAX);
             let answer = self.one(&item.item.server, frame).await?;
             if !answer.status.success() {
                 let said = self.site.redact(String::from_utf8_lossy(&answer.stderr).trim());
-                return self.failed(&name, &format!("`{name}` could not be put back: {}\n{said}", answer.status)).await;
+                return self
+                    .failed(&name, &format!("`{name}` could not be put back: {}\n{said}", answer.status))
+                    .await;
             }
             if item.item.part == Part::Packages
                 && let Err(failure) = self.quiesce_again().await?

@@ -81,7 +81,11 @@ impl Changing<'_> {
     }
 
     /// Runs one frame; a repeatable one is run again after a lost connection.
-    pub async fn one(&self, server: &crate::model::ServerName, frame: Frame) -> Result<Answer, ExecutorError> {
+    pub async fn one(
+        &self,
+        server: &crate::model::ServerName,
+        frame: Frame,
+    ) -> Result<Answer, ExecutorError> {
         let session = self.fleet.session_again(server).await?;
         let first = session.run(vec![frame.clone()]).await;
         let replies = match first {

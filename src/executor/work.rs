@@ -6,8 +6,8 @@
 use super::{
     ExecutorError,
     change::Changing,
-    look::{self, Look},
     loaded::run_as,
+    look::{self, Look},
 };
 use crate::{
     depot::CappedOutput,
@@ -51,7 +51,9 @@ impl<'a> Worker<'a> {
                 // The line was cut: connect again, ask what happened, go on.
                 Err(ExecutorError::Transport(error)) if error.is_lost() => {
                     self.with.journal.watch().note(&format!("{}: {error}; connecting again", self.server));
-                    if let Err(ExecutorError::Transport(error)) = self.with.fleet.session_again(&self.server).await {
+                    if let Err(ExecutorError::Transport(error)) =
+                        self.with.fleet.session_again(&self.server).await
+                    {
                         return self.lost(&error).await;
                     }
                 }
@@ -85,12 +87,16 @@ impl<'a> Worker<'a> {
             let known = self.known(&facts);
             let ahead = self.ahead(&open, &known);
             if let [(step, Look::Later(name))] = ahead.as_slice() {
-                let words = format!("{}: step `{}` needs `{name}`, which no step has registered", step.place, step.id);
+                let words = format!(
+                    "{}: step `{}` needs `{name}`, which no step has registered",
+                    step.place, step.id
+                );
                 self.end(step, 1, StepEnd::Failed { words, output: None, last: true }).await?;
                 return Ok(());
             }
             let answers = look::ask(&session, &self.server, &ahead).await?;
-            let seen = ahead.into_iter().zip(answers).map(|((step, look), answer)| (step, look, answer)).collect();
+            let seen =
+                ahead.into_iter().zip(answers).map(|((step, look), answer)| (step, look, answer)).collect();
             self.go_through(&session, seen).await?;
         }
     }
@@ -131,7 +137,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Decides step by step; returns after the window, or earlier when something must be looked at anew.
-    async fn go_through(&self, session: &Arc<Session>, seen: VecDeque<Seen<'a>>) -> Result<(), ExecutorError> {
+    async fn go_through(
+        &self,
+        session: &Arc<Session>,
+        seen: VecDeque<Seen<'a>>,
+    ) -> Result<(), ExecutorError> {
         let mut seen = seen;
         let mut unchanged = Vec::new();
         let mut registered = Vec::new();
@@ -140,7 +150,8 @@ impl<'a> Worker<'a> {
                 Look::Later(_) => break,
                 Look::Skipped(when) => {
                     self.flush(&mut unchanged, &mut registered).await?;
-                    let event = Event::StepSkipped { server: self.server.clone(), step: step.id.clone(), when };
+                    let event =
+                        Event::StepSkipped { server: self.server.clone(), step: step.id.clone(), when };
                     self.with.journal.append(event).await?;
                 }
                 Look::Broken(words) => {
@@ -270,7 +281,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Asks the server about changes whose end is not recorded: after a loss, a kill or a reboot.
-    async fn settle_flights(&self, session: &Arc<Session>, open: &[&'a PlannedStep]) -> Result<(), ExecutorError> {
+    async fn settle_flights(
+        &self,
+        session: &Arc<Session>,
+        open: &[&'a PlannedStep],
+    ) -> Result<(), ExecutorError> {
         for step in open {
             let flight = match self.with.journal.run().step(&self.server, &step.id) {
                 Some(StepState::Started(flight)) => flight.clone(),
@@ -304,11 +319,17 @@ impl<'a> Worker<'a> {
                 }
             }
             UnitState::Absent => {
-                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts)) else {
+                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts))
+                else {
                     return self.doubt(step, attempt).await;
                 };
-                let answer = look::ask(session, &self.server, &[(step, Look::Ready(prepared))]).await?.into_iter().next().flatten();
-                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts)) else {
+                let answer = look::ask(session, &self.server, &[(step, Look::Ready(prepared))])
+                    .await?
+                    .into_iter()
+                    .next()
+                    .flatten();
+                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts))
+                else {
                     return self.doubt(step, attempt).await;
                 };
                 match look::judge(&prepared, answer.as_ref()) {
@@ -367,7 +388,12 @@ impl<'a> Worker<'a> {
         self.with.journal.append(event).await
     }
 
-    async fn upload(&self, session: &Session, step: &PlannedStep, blob: &BlobRef) -> Result<(), ExecutorError> {
+    async fn upload(
+        &self,
+        session: &Session,
+        step: &PlannedStep,
+        blob: &BlobRef,
+    ) -> Result<(), ExecutorError> {
         let mut source = tokio::fs::File::from_std(self.with.site.depot.open_blob(&blob.digest)?.0);
         Ok(session.upload(&run_as(step), blob, &mut source).await?)
     }
@@ -427,7 +453,8 @@ impl<'a> Worker<'a> {
 
 /// The last lines that a command printed, standard error before standard output.
 fn tail(answer: &Answer) -> String {
-    let bytes = if answer.stderr.iter().all(u8::is_ascii_whitespace) { &answer.stdout } else { &answer.stderr };
+    let bytes =
+        if answer.stderr.iter().all(u8::is_ascii_whitespace) { &answer.stdout } else { &answer.stderr };
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim();
     let start = text.char_indices().rev().nth(TAIL_CHARACTERS).map_or(0, |(at, _)| at);

@@ -42,7 +42,7 @@ pub fn artifact_request(
 ) -> Result<ArtifactRequest, PlanError> {
     let mut names = inputs.clone();
     names.insert("inputs".into(), Value::Map(inputs.clone()));
-    let scope = Scope::of(names);
+    let scope = Scope::from(names);
     let one = |text: &str| {
         expression::render(text, &scope).map_err(|source| PlanError::Expression {
             place: "artifacts".to_owned(),
@@ -67,7 +67,8 @@ pub fn artifact_request(
         }
     };
     let (RequestedSource::Path(whole) | RequestedSource::Url(whole)) = &source;
-    let file_name = whole.split(['?', '#']).next().unwrap_or(whole).rsplit('/').next().unwrap_or(whole).to_owned();
+    let file_name =
+        whole.split(['?', '#']).next().unwrap_or(whole).rsplit('/').next().unwrap_or(whole).to_owned();
     let signature = match &spec.signature {
         Some(SignatureSpec::Minisign { signature, key }) => {
             Some(SignatureSpec::Minisign { signature: one(signature)?, key: key.clone() })

@@ -1,8 +1,8 @@
 //! Builds a plan: selectors resolved, loops expanded, variables merged, policy and checks attached.
 
 use super::{
-    PLAN_FORMAT, Place, Plan, PlanError, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedVersion, Release,
-    render, steps,
+    PLAN_FORMAT, Place, Plan, PlanError, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer,
+    PlannedVersion, Release, render, steps,
 };
 use crate::{
     backup::{self, BackupSpec, Item, Quiesce, Source},
@@ -60,11 +60,8 @@ pub fn build(input: &BuildInput<'_>) -> Result<Plan, PlanError> {
 /// reinterpreted since.
 pub fn rebuild(input: &RebuildInput<'_>) -> Result<Plan, PlanError> {
     let plan = input.plan;
-    let place = Place {
-        name: plan.environment.clone(),
-        kind: plan.environment_kind,
-        policy: plan.policy.clone(),
-    };
+    let place =
+        Place { name: plan.environment.clone(), kind: plan.environment_kind, policy: plan.policy.clone() };
     let jumps = plan.jumps.clone();
     assemble(input.release, input.sheet, input.playbook, input.backup, place, plan.servers.clone(), |_| jumps)
 }
@@ -89,7 +86,8 @@ fn assemble(
     let planned_steps = expand(&playbook.steps)?;
     let handlers = expand(&playbook.handlers)?;
     let backup = backup_spec.map(|spec| planned_backup(spec, &place, &all, inputs)).transpose()?;
-    let quiesce = backup_spec.map(|spec| planned_quiesce(spec, &place, &all, inputs)).transpose()?.unwrap_or_default();
+    let quiesce =
+        backup_spec.map(|spec| planned_quiesce(spec, &place, &all, inputs)).transpose()?.unwrap_or_default();
     let checks = planned_checks(&sheet.checks, &place, &all, inputs)?;
     let version = planned_version(sheet, &place, inputs, &all)?;
     let touched: BTreeSet<ServerName> = planned_steps
@@ -134,11 +132,10 @@ fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, Planne
             input.environment,
             server,
             &input.release.inputs,
-            &BTreeMap::new(),
         )
-            .into_iter()
-            .map(|(name, resolved)| (name, resolved.value))
-            .collect();
+        .into_iter()
+        .map(|(name, resolved)| (name, resolved.value))
+        .collect();
         let known = Server { variables: BTreeMap::new(), ..server.clone() };
         planned.insert(server.name.clone(), PlannedServer { server: known, variables: resolved });
     }
@@ -146,11 +143,16 @@ fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, Planne
 }
 
 /// Servers of the inventory that lead to the planned ones, and those that lead to them.
-fn jumps(environment: &Environment, servers: &BTreeMap<ServerName, PlannedServer>) -> BTreeMap<ServerName, Server> {
+fn jumps(
+    environment: &Environment,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+) -> BTreeMap<ServerName, Server> {
     let mut found = BTreeMap::new();
     let mut open: Vec<String> = servers.values().filter_map(|planned| planned.server.jump.clone()).collect();
     while let Some(name) = open.pop() {
-        let Some(server) = environment.servers.values().find(|server| server.name.as_str() == name) else { continue };
+        let Some(server) = environment.servers.values().find(|server| server.name.as_str() == name) else {
+            continue;
+        };
         let bare = Server { variables: BTreeMap::new(), ..server.clone() };
         if found.insert(server.name.clone(), bare).is_none() {
             open.extend(server.jump.clone());
@@ -177,7 +179,8 @@ fn planned_backup(
         return Err(error);
     }
     let items = items.map_err(|error| PlanError::Backup(error.to_string()))?;
-    let items = items.into_iter().map(|item| rendered(item, place, servers, inputs)).collect::<Result<_, _>>()?;
+    let items =
+        items.into_iter().map(|item| rendered(item, place, servers, inputs)).collect::<Result<_, _>>()?;
     Ok(PlannedBackup { items, left_out: backup::waivers(spec), keep: spec.keep.clone() })
 }
 
@@ -235,9 +238,15 @@ fn planned_version(
     servers: &BTreeMap<ServerName, PlannedServer>,
 ) -> Result<Option<PlannedVersion>, PlanError> {
     let Some(probe) = &sheet.version else { return Ok(None) };
-    let Some(server) = steps::select(&probe.at, "version", &place.name, servers)?.into_iter().next() else { return Ok(None) };
+    let Some(server) = steps::select(&probe.at, "version", &place.name, servers)?.into_iter().next() else {
+        return Ok(None);
+    };
     let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
-    Ok(Some(PlannedVersion { run: words(&probe.run, &scope, "version")?, as_user: probe.as_user.clone(), server }))
+    Ok(Some(PlannedVersion {
+        run: words(&probe.run, &scope, "version")?,
+        as_user: probe.as_user.clone(),
+        server,
+    }))
 }
 
 fn planned_checks(
@@ -271,7 +280,9 @@ fn question(question: &Question, scope: &Scope, id: &str) -> Result<Question, Pl
         }
         Question::Service { name } => Question::Service { name: one(&name)? },
         Question::Process { name } => Question::Process { name: one(&name)? },
-        Question::Command { run, timeout_ms } => Question::Command { run: words(&run, scope, &place)?, timeout_ms },
+        Question::Command { run, timeout_ms } => {
+            Question::Command { run: words(&run, scope, &place)?, timeout_ms }
+        }
         Question::File { path } => Question::File { path: one(&path)? },
         Question::Disk { path } => Question::Disk { path: one(&path)? },
         Question::Memory => Question::Memory,

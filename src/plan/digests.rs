@@ -4,8 +4,8 @@ use crate::{
     backup::{Item, Keep, Quiesce, Waiver},
     check::Check,
     model::{
-        CanonicalError, Digest, EnvironmentKind, EnvironmentName, PlaybookKind, Policy, Role, Server, ServerName,
-        StepId, SystemName, Value, canonical,
+        CanonicalError, Digest, EnvironmentKind, EnvironmentName, PlaybookKind, Policy, Role, Server,
+        ServerName, StepId, SystemName, Value, canonical,
     },
     playbook::Requires,
 };

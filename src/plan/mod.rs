@@ -14,10 +14,15 @@ mod steps;
 
 pub use artifact::{ArtifactRequest, RequestedSource, artifact_request, inputs};
 pub use build::{BuildInput, RebuildInput, build, rebuild};
-pub use digests::{Place, Plan, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedStep, PlannedVersion, Stretch};
+pub use digests::{
+    Place, Plan, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedStep, PlannedVersion,
+    Stretch,
+};
 pub use prediction::{Predicted, Prediction, Staleness};
 pub use release::{Artifact, FileRef, Release, ReleaseFiles};
-pub use render::{Ground, Known, Prepared, SECRET_MARK, SecretValues, Unready, planning_scope, prepare, scope};
+pub use render::{
+    Ground, Known, Prepared, SECRET_MARK, SecretValues, Unready, planning_scope, prepare, scope,
+};
 pub use steps::expand;
 
 use crate::expression::ExpressionError;

@@ -67,7 +67,11 @@ impl Prediction {
         let mut differences = Vec::new();
         if self.absent && !now.absent {
             differences.extend(now.servers.keys().next().map(|server| {
-                (server.clone(), StepId("version".into()), "the system has been installed meanwhile".to_owned())
+                (
+                    server.clone(),
+                    StepId("version".into()),
+                    "the system has been installed meanwhile".to_owned(),
+                )
             }));
         }
         for (server, step, predicted) in now.all() {
@@ -75,7 +79,9 @@ impl Prediction {
             let words = match (approved, predicted) {
                 (_, Predicted::NoChange) | (Some(Predicted::Unknown(_)), _) => continue,
                 (Some(before), after) if before == after => continue,
-                (Some(Predicted::Change(_)), Predicted::Change(_)) => "would change something else than was approved",
+                (Some(Predicted::Change(_)), Predicted::Change(_)) => {
+                    "would change something else than was approved"
+                }
                 (Some(Predicted::Change(_)), Predicted::Unknown(_)) => "can no longer be predicted",
                 (Some(Predicted::NoChange), _) => "was to change nothing and would now change something",
                 (None, _) => "was not in the approved prediction",
@@ -116,7 +122,11 @@ mod tests {
             (Predicted::NoChange, Predicted::NoChange, false),
         ];
         for (approved, now, stale) in cases {
-            assert_eq!(one(approved.clone()).staleness(&one(now.clone())).is_some(), stale, "{approved:?} {now:?}");
+            assert_eq!(
+                one(approved.clone()).staleness(&one(now.clone())).is_some(),
+                stale,
+                "{approved:?} {now:?}"
+            );
         }
         assert!(Prediction::default().staleness(&one(change("x"))).is_some());
     }

@@ -79,9 +79,18 @@ pub struct Ground<'a> {
 }
 
 /// Renders `step` for the server `on`, with what is known by now.
-pub fn prepare(ground: &Ground<'_>, step: &PlannedStep, on: &PlannedServer, known: &Known) -> Result<Prepared, Unready> {
+pub fn prepare(
+    ground: &Ground<'_>,
+    step: &PlannedStep,
+    on: &PlannedServer,
+    known: &Known,
+) -> Result<Prepared, Unready> {
     let broken = |source| {
-        Unready::Broken(PlanError::Expression { place: step.place.clone(), step: step.id.to_string(), source })
+        Unready::Broken(PlanError::Expression {
+            place: step.place.clone(),
+            step: step.id.to_string(),
+            source,
+        })
     };
     if let Some(name) = missing_register(ground.plan, step, known, ground.files) {
         return Err(Unready::Later(name));
@@ -114,7 +123,8 @@ fn marked(
     if let Ok(args) = expression::render_value(&step.args, &scope) {
         if step.module == "template"
             && let Some(src) = args.get("src").and_then(Value::as_text)
-            && let Some(text) = ground.files.0.get(&beside(ground.plan, src)).or_else(|| ground.files.0.get(src))
+            && let Some(text) =
+                ground.files.0.get(&beside(ground.plan, src)).or_else(|| ground.files.0.get(src))
             && let Ok(text) = expression::render(&String::from_utf8_lossy(text), &scope)
         {
             texts.push(text);
@@ -226,7 +236,7 @@ fn settle(variables: &BTreeMap<String, Value>, fixed: BTreeMap<String, Value>) -
     let mut open: BTreeMap<&String, &Value> =
         variables.iter().filter(|(name, _)| !settled.contains_key(*name)).collect();
     for _ in 0..VARIABLE_DEPTH_MAX {
-        let scope = Scope::of(settled.clone());
+        let scope = Scope::from(settled.clone());
         let before = open.len();
         open.retain(|name, value| match expression::render_value(value, &scope) {
             Ok(value) => settled.insert((*name).clone(), value).is_some(),
@@ -236,7 +246,7 @@ fn settle(variables: &BTreeMap<String, Value>, fixed: BTreeMap<String, Value>) -
             break;
         }
     }
-    Scope::of(settled)
+    Scope::from(settled)
 }
 
 /// A file beside the playbook.
@@ -274,7 +284,8 @@ impl ContentSource for Contents<'_> {
             .or_else(|| self.ground.files.0.get_key_value(src))
             .ok_or_else(|| format!("there is no file `{path}`"))?;
         if self.module == "template" {
-            let text = std::str::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8, so it is no template"))?;
+            let text = std::str::from_utf8(bytes)
+                .map_err(|_| format!("`{path}` is not UTF-8, so it is no template"))?;
             let text = expression::render(text, self.scope).map_err(|error| format!("`{path}`: {error}"))?;
             return Ok(Content::Bytes(text.into_bytes()));
         }

@@ -20,7 +20,11 @@ pub(super) fn select(
         selector: selector.to_owned(),
         why: why.to_string(),
     })?;
-    Ok(servers.values().filter(|planned| parsed.selects(environment, &planned.server)).map(|p| p.server.name.clone()).collect())
+    Ok(servers
+        .values()
+        .filter(|planned| parsed.selects(environment, &planned.server))
+        .map(|p| p.server.name.clone())
+        .collect())
 }
 
 /// Expands one step: where it runs, and one step for each item of its loop.
@@ -37,22 +41,28 @@ pub fn expand(
     let Some(first) = selected.first() else { return Ok(Vec::new()) };
     let Some(repeat) = &step.repeat else { return Ok(vec![planned(step, step.id.clone(), selected, None)]) };
     let scope = render::planning_scope(&servers[first], environment, &step.variables, inputs);
-    let expression = |source| PlanError::Expression {
-        place: step.place.clone(),
-        step: step.id.to_string(),
-        source,
-    };
+    let expression =
+        |source| PlanError::Expression { place: step.place.clone(), step: step.id.to_string(), source };
     let items = match expression::render_value(repeat, &scope).map_err(expression)? {
-        Value::List(items) => items.into_iter().enumerate().map(|(at, item)| (key(&item, at), item)).collect(),
+        Value::List(items) => {
+            items.into_iter().enumerate().map(|(at, item)| (key(&item, at), item)).collect()
+        }
         Value::Map(entries) => entries
             .into_iter()
             .map(|(key, value)| {
-                let item = BTreeMap::from([("key".to_owned(), Value::Text(key.clone())), ("value".to_owned(), value)]);
+                let item = BTreeMap::from([
+                    ("key".to_owned(), Value::Text(key.clone())),
+                    ("value".to_owned(), value),
+                ]);
                 (slug(&key), Value::Map(item))
             })
             .collect::<Vec<_>>(),
         other => {
-            return Err(PlanError::Loop { place: step.place.clone(), step: step.id.to_string(), kind: other.kind() });
+            return Err(PlanError::Loop {
+                place: step.place.clone(),
+                step: step.id.to_string(),
+                kind: other.kind(),
+            });
         }
     };
     let mut seen = BTreeMap::<String, usize>::new();

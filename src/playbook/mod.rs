@@ -12,7 +12,7 @@ pub mod variables;
 pub use backup_file::{BACKUP, parse_backup, parse_backup_file};
 pub use book::{
     ArtifactOrigin, ArtifactSource, ArtifactSpec, InputSpec, Playbook, Requires, Sha256Source, SignatureSpec,
-    Step, without_steps,
+    Step,
 };
 pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook, parse_playbook_file, without_steps};
 pub use variables::{Layer, Resolved, resolve};

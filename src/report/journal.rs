@@ -16,7 +16,11 @@ pub fn lines(run: &Run, event: &Event, at: Timestamp) -> Vec<String> {
     match event {
         Event::Predicted { value, observed, .. } => {
             let (changes, unknown, same) = value.counts();
-            let version = observed.version.as_deref().map(|v| format!("; version {v} is installed")).unwrap_or_default();
+            let version = observed
+                .version
+                .as_deref()
+                .map(|v| format!("; version {v} is installed"))
+                .unwrap_or_default();
             say(format!("predicted: {changes} would change, {unknown} unknown, {same} as wanted{version}."));
         }
         Event::PreflightFailed { failure } => say(format!("cannot start: {}", visible(&failure.words))),
@@ -50,10 +54,17 @@ pub fn lines(run: &Run, event: &Event, at: Timestamp) -> Vec<String> {
         }
         Event::BackupVerified { record } => {
             let shown = serde_json::to_value(record).ok();
-            let id = shown.as_ref().and_then(|v| v.get("id")).and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+            let id = shown
+                .as_ref()
+                .and_then(|v| v.get("id"))
+                .and_then(|id| id.as_str())
+                .unwrap_or_default()
+                .to_owned();
             say(format!("backup verified: {id}"));
         }
-        Event::BackupFailed { failure } => say(format!("no backup, so no change: {}", visible(&failure.words))),
+        Event::BackupFailed { failure } => {
+            say(format!("no backup, so no change: {}", visible(&failure.words)))
+        }
         Event::StepsUnchanged { server, steps, .. } => {
             let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
             say(format!("{server}: as wanted: {}.", steps.join(", ")));
@@ -82,9 +93,13 @@ pub fn lines(run: &Run, event: &Event, at: Timestamp) -> Vec<String> {
                 say(format!("check {}", finding_words(finding)));
             }
         }
-        Event::SafetyCopyStarted { .. } => say("copying what is there now before anything is put back.".to_owned()),
+        Event::SafetyCopyStarted { .. } => {
+            say("copying what is there now before anything is put back.".to_owned())
+        }
         Event::SafetyCopyTaken { backup, .. } => say(format!("copied: {backup}")),
-        Event::SafetyCopyFailed { failure } | Event::RestoreFailed { failure } => say(visible(&failure.words)),
+        Event::SafetyCopyFailed { failure } | Event::RestoreFailed { failure } => {
+            say(visible(&failure.words))
+        }
         Event::ItemRestoreStarted { item } => say(format!("restoring {item}.")),
         Event::ItemRestored { item } => say(format!("{item} restored.")),
         Event::RestoreCompleted => say("everything is back.".to_owned()),

@@ -108,7 +108,11 @@ fn backup_alone(run: &Run) -> Effect {
     if run.quiet {
         return start_services(run);
     }
-    if done && run.failure.is_none() { Effect::End(ExitCode::Done, "backup taken and verified".into()) } else { failed(run) }
+    if done && run.failure.is_none() {
+        Effect::End(ExitCode::Done, "backup taken and verified".into())
+    } else {
+        failed(run)
+    }
 }
 
 fn change(run: &Run, evidence: &Evidence) -> Effect {
@@ -208,7 +212,9 @@ fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, E
         }
         Some(Verdict::Rejected { by, reason }) => Err(Effect::RecordRejection(by.clone(), reason.clone())),
         Some(Verdict::Expired) => Err(Effect::RecordExpiry),
-        Some(Verdict::Void(why)) if started => Err(Effect::Halt(format!("the approval no longer holds: {why}"))),
+        Some(Verdict::Void(why)) if started => {
+            Err(Effect::Halt(format!("the approval no longer holds: {why}")))
+        }
         Some(Verdict::Void(_)) => {
             Err(Effect::End(ExitCode::Stale, "the people file changed after the gate was opened".into()))
         }
@@ -262,7 +268,10 @@ fn restore(run: &Run, evidence: &Evidence) -> Effect {
     match run.checks_passed {
         None => Effect::Verify,
         Some(true) if by_hand => Effect::End(ExitCode::Done, "restored; all checks good".into()),
-        Some(true) => Effect::End(ExitCode::Restored, "failed; the previous state is back and its checks are good".into()),
+        Some(true) => Effect::End(
+            ExitCode::Restored,
+            "failed; the previous state is back and its checks are good".into(),
+        ),
         Some(false) => Effect::Halt("the previous state was put back, but its checks are not good".into()),
     }
 }
@@ -277,7 +286,9 @@ fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> 
         }
         CancelChoice::Restore => Some(restore(run, evidence)),
         CancelChoice::Keep if run.quiet => Some(start_services(run)),
-        CancelChoice::Keep => Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; left as it is"))),
+        CancelChoice::Keep => {
+            Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; left as it is")))
+        }
         CancelChoice::End => None,
     }
 }
@@ -291,9 +302,8 @@ fn start_services(run: &Run) -> Effect {
 }
 
 fn failed(run: &Run) -> Effect {
-    let (words, unreachable) = run
-        .failure
-        .as_ref()
-        .map_or(("failed".to_owned(), false), |failure| (failure.words.clone(), failure.unreachable && !run.changed));
+    let (words, unreachable) = run.failure.as_ref().map_or(("failed".to_owned(), false), |failure| {
+        (failure.words.clone(), failure.unreachable && !run.changed)
+    });
     Effect::End(if unreachable { ExitCode::Unreachable } else { ExitCode::Failed }, words)
 }

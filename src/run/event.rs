@@ -35,7 +35,13 @@ pub enum Event {
     /// Asked again before the first change: nothing is there that was not approved.
     Rechecked { prediction: Digest },
     /// Asked again before the first change: more or something else would change.
-    WentStale { prediction: Digest, value: Prediction, shown: Digest, observed: Observed, differences: Vec<(ServerName, StepId, String)> },
+    WentStale {
+        prediction: Digest,
+        value: Prediction,
+        shown: Digest,
+        observed: Observed,
+        differences: Vec<(ServerName, StepId, String)>,
+    },
     /// What must be quiet is about to be stopped.
     QuiesceStarted,
     /// It is stopped.
@@ -53,7 +59,14 @@ pub enum Event {
     /// The step's condition is false.
     StepSkipped { server: ServerName, step: StepId, when: String },
     /// A change is about to be made. `unit` names the detached unit of a once-only change.
-    StepStarted { server: ServerName, step: StepId, attempt: u32, unit: Option<String>, summary: String, diff: Option<String> },
+    StepStarted {
+        server: ServerName,
+        step: StepId,
+        attempt: u32,
+        unit: Option<String>,
+        summary: String,
+        diff: Option<String>,
+    },
     /// The change has ended.
     StepEnded { server: ServerName, step: StepId, attempt: u32, end: StepEnd },
     /// A server could not be reached any more.

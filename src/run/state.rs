@@ -71,7 +71,12 @@ pub enum StepState {
     /// Done.
     Changed,
     /// Failed so many times.
-    Failed { attempt: u32, last: bool },
+    Failed {
+        /// How many attempts.
+        attempt: u32,
+        /// Whether no further one follows.
+        last: bool,
+    },
     /// Outcome unknown.
     InDoubt,
 }
@@ -285,7 +290,9 @@ impl Run {
             Event::ItemRestoreStarted { .. } if self.safety.is_none() => {
                 Some("a restore without a copy of what is there")
             }
-            Event::BackupStarted { .. } | Event::QuiesceStarted | Event::SafetyCopyStarted { .. } if !self.claimed => {
+            Event::BackupStarted { .. } | Event::QuiesceStarted | Event::SafetyCopyStarted { .. }
+                if !self.claimed =>
+            {
                 Some("servers are touched without a claim")
             }
             Event::Claimed { .. }
