@@ -1,4 +1,4 @@
-//! The command line: one file per verb.
+//! The command line: one file per verb. Nobody uses this folder.
 
 pub mod disk_files;
 pub mod explain;

@@ -1,4 +1,16 @@
 //! The one integration binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says where"
+)]
 
+mod architecture;
 mod documents;
+mod lab;
 mod modules;
+mod store;
+mod support;
+mod vault;
