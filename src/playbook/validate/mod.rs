@@ -42,6 +42,7 @@ pub fn check_playbook(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diag
     check_head(parsed, world, diagnostics);
     check_selectors(&parsed.source, &parsed.node, world.inventory, diagnostics);
     let servers = servers(parsed, world);
+    check_values(parsed, &servers, diagnostics);
     let mut registered: BTreeSet<&str> = BTreeSet::new();
     let steps = parsed.playbook.steps.iter().zip(&parsed.steps);
     for (step, place) in steps.chain(parsed.playbook.handlers.iter().zip(&parsed.handlers)) {
@@ -82,6 +83,14 @@ fn check_head(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diagnostics)
         let name = item.scalar().unwrap_or_default();
         if !environments.contains(&name) {
             decoder.unknown(item.span, "environment", name, &environments);
+        }
+    }
+    let words: Vec<&str> = selectors::vocabulary(world.inventory).into_iter().collect();
+    let required = parsed.node.get("requires").and_then(|requires| requires.get("groups"));
+    for item in required.map(Node::items).unwrap_or_default() {
+        let name = item.scalar().unwrap_or_default();
+        if !words.contains(&name) {
+            decoder.unknown(item.span, "group", name, &words);
         }
     }
     for (key, artifact) in parsed.node.entries_of("artifacts") {
@@ -143,6 +152,34 @@ fn servers<'a>(parsed: &'a Parsed, world: &World<'a>) -> Vec<Known<'a>> {
         }
     }
     known
+}
+
+/// Checks variables that are made of other variables; each missing one is named once.
+fn check_values(parsed: &Parsed, servers: &[Known<'_>], diagnostics: &mut Diagnostics) {
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    for known in servers {
+        for (variable, value) in &known.variables {
+            let used =
+                value.as_text().and_then(|text| expression::names(text, false).ok()).unwrap_or_default();
+            for name in used.iter().filter(|name| !name.guarded && !RESERVED.contains(&name.root.as_str())) {
+                if !is_missing(name, known) || !seen.insert(((*variable).to_owned(), name.dotted())) {
+                    continue;
+                }
+                let message = format!(
+                    "`{}`, of which the variable `{variable}` is made, is not defined for the server `{}` of `{}`",
+                    name.dotted(),
+                    known.server.name,
+                    known.environment.name
+                );
+                let span = parsed.node.get("system").map_or(Span::default(), |system| system.span);
+                let help = format!(
+                    "`esclusa explain {variable} --server {}` shows where it is set",
+                    known.server.name
+                );
+                diagnostics.push(Diagnostic::error(&parsed.source, span, message).help(help));
+            }
+        }
+    }
 }
 
 /// Where in a step a name is used.

@@ -33,7 +33,8 @@ fn walk_selectors(source: &Source, node: &Node, known: &BTreeSet<&str>, diagnost
     }
 }
 
-fn vocabulary(inventory: &Inventory) -> BTreeSet<&str> {
+/// Every word that a selector may use.
+pub(super) fn vocabulary(inventory: &Inventory) -> BTreeSet<&str> {
     let mut words = BTreeSet::new();
     for environment in &inventory.environments {
         words.insert(environment.name.as_str());
