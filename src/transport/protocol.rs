@@ -22,6 +22,9 @@ pub(super) struct Raw {
     pub(super) stderr: Vec<u8>,
 }
 
+/// A mark's line, and the bytes before it.
+type Mark = (Vec<u8>, Vec<u8>);
+
 /// What a mark opens or ends.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
@@ -101,8 +104,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// The text of the next mark's line, and the bytes before it.
-    fn next_mark(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, String> {
+    fn next_mark(&mut self) -> Result<Option<Mark>, String> {
         let Some(at) = self.find_mark() else {
             if self.part == Part::Outside && self.buffer.len() > 16 * 1024 * 1024 {
                 return Err("output without an answer".to_owned());

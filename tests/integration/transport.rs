@@ -1,5 +1,7 @@
 //! The transport against the embedded server and against OpenSSH's sshd.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
 use esclusa::transport::*;
@@ -707,6 +709,18 @@ async fn a_connection_is_forwarded_to_a_port_of_the_server() {
             tunnel.read_to_string(&mut back).await.unwrap();
             assert_eq!(back, "hello");
         }
+        // One that nobody reads does not hold up the shell.
+        let flood = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let flood_port = flood.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = flood.accept().await.unwrap();
+            while stream.write_all(&[0; 65536]).await.is_ok() {}
+        });
+        let unread = session.forward("127.0.0.1", flood_port).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let answer = tokio::time::timeout(Duration::from_secs(15), one(&session, ask("echo alive"))).await;
+        assert_eq!(answer.unwrap().text(), "alive\n");
+        drop(unread);
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let error = session.forward("127.0.0.1", closed).await.unwrap_err();
         assert!(matches!(error, TransportError::Forward { .. }), "{error}");
@@ -1385,5 +1399,59 @@ async fn root_runs_scripts_as_other_accounts() {
         assert!(matches!(error, TransportError::NoEscalation { .. }), "{error}");
         let nowhere = Frame::ask(RunAs::User("no-such-account".to_owned()), Script::new("id"));
         assert!(!one(&session, nowhere).await.status.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_sudo_gives_a_root_shell() {
+    // Needs an account of this machine that may use sudo with its password: `name:password`.
+    let Ok(account) = std::env::var("ESCLUSA_TEST_SUDO") else {
+        eprintln!("LEFT OUT: ESCLUSA_TEST_SUDO names no account");
+        return;
+    };
+    let (name, password) = account.split_once(':').unwrap();
+    let Some(mut place) = sshd("") else { return };
+    Command::new("chmod").arg("711").arg(place.folder.path()).status().unwrap();
+    Command::new("chown").args(["-R", name]).arg(place.path("home")).status().unwrap();
+    place.server.user = Some(name.to_owned());
+    place.server.escalation = Become::Sudo;
+    place.server.name = ServerName::parse("sudo-test").unwrap();
+    for (word, right) in [(Some("wrong"), false), (None, false), (Some(password), true)] {
+        let credentials = Credentials { sudo_password: word.map(Into::into), ..Credentials::default() };
+        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let frames = vec![
+            Frame::ask(RunAs::Root, Script::new("id -un; echo $HOME; cat")),
+            ask("id -un"),
+            Frame::ask(RunAs::User("nobody".to_owned()), Script::new("id -un")),
+        ];
+        let replies = session.run(frames).await;
+        if !right {
+            let error = replies.unwrap_err();
+            assert_eq!(word.is_some(), matches!(error, TransportError::SudoPasswordWrong { .. }), "{error}");
+            continue;
+        }
+        let texts: Vec<String> = replies
+            .unwrap()
+            .into_iter()
+            .map(|reply| reply.answer(&place.server.name).unwrap().text())
+            .collect();
+        assert_eq!(texts, ["root\n/root\n".to_owned(), format!("{name}\n"), "nobody\n".to_owned()]);
+        session.guard("store-of-the-sudo-test", 1, true).await.unwrap();
+        let id = UnitId::new(&run_id(), "x");
+        let frames = vec![
+            Frame::change(RunAs::Root, Script::new("id -un")),
+            Frame::unit(RunAs::Root, id, Script::new("id -un")),
+        ];
+        for reply in session.run(frames).await.unwrap() {
+            assert_eq!(reply.answer(&place.server.name).unwrap().text(), "root\n");
+        }
+        let mut sink = Vec::new();
+        let big = Script::new("id -un; head -c 3000000 /dev/zero");
+        let end = session.download(&RunAs::Root, &big, &mut sink).await.unwrap();
+        assert_eq!((end.bytes, end.status), (3_000_005, Status::Exited(0)));
+        let input = noise(3_000_000);
+        let answer =
+            session.feed(&RunAs::Root, &Script::new("sha256sum"), &mut input.as_slice()).await.unwrap();
+        assert!(answer.text().starts_with(&Digest::of(&input).to_string()), "{answer:?}");
     }
 }
