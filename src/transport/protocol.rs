@@ -196,18 +196,6 @@ mod tests {
     #[test]
     fn answers_are_found_however_the_bytes_are_cut() {
         let stream = b"Welcome!\n\nN 4 0\n\x00\xff\nN is not\n\nN -\n\nN .\n\nN 5 T\nout\nN -\nerr\n\nN .\n";
-        for size in 1..stream.len() {
-            let mut reader = Reader::new("N");
-            let mut found = Vec::new();
-            for piece in stream.chunks(size) {
-                reader.push(piece);
-                while let Ok(Some(raw)) = reader.next() {
-                    found.push(raw);
-                }
-            }
-            // "\nN is not" looks like a mark to this guessable nonce, so it is an error and no answer.
-            assert!(found.is_empty(), "{found:?}");
-        }
         let nonce = "eRandom";
         let text = String::from_utf8_lossy(stream)
             .replace("\nN ", "\neRandom ")

@@ -1,6 +1,6 @@
 //! The transport against the embedded server and against OpenSSH's sshd.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
