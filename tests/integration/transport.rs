@@ -1,6 +1,6 @@
 //! The transport against the embedded server and against OpenSSH's sshd.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
@@ -21,6 +21,8 @@ struct Place {
     server: Server,
     options: Options,
     running: Running,
+    /// Folders that live as long.
+    others: Vec<tempfile::TempDir>,
 }
 
 enum Running {
@@ -56,6 +58,12 @@ fn server(name: &str, port: u16, host_key: &str) -> Server {
         groups: BTreeSet::new(),
         variables: BTreeMap::new(),
     }
+}
+
+/// Says what was not tested, past the capture of passing tests.
+fn left_out(what: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 fn user() -> String {
@@ -109,6 +117,7 @@ async fn embedded_with(shell: &str) -> Place {
         server: server("embedded", port, &host_public),
         options,
         running: Running::Embedded(task),
+        others: Vec::new(),
         folder,
     }
 }
@@ -128,7 +137,7 @@ fn sshd(more: &str) -> Option<Place> {
     let at = |name: &str| folder.path().join(name);
     if !Path::new("/usr/sbin/sshd").exists() {
         assert!(std::env::var_os("CI").is_none(), "OpenSSH's sshd is not installed");
-        eprintln!("LEFT OUT: OpenSSH's sshd is not installed");
+        left_out(&format!("LEFT OUT: OpenSSH's sshd is not installed"));
         return None;
     }
     std::fs::create_dir_all("/run/sshd").ok();
@@ -162,7 +171,7 @@ fn sshd(more: &str) -> Option<Place> {
     }
     let server = server("openssh", port, &read(at("host.pub")));
     let options = options(folder.path());
-    Some(Place { server, options, running: Running::Sshd(child), folder })
+    Some(Place { server, options, running: Running::Sshd(child), others: Vec::new(), folder })
 }
 
 impl Place {
@@ -294,7 +303,7 @@ async fn dash_bash_and_busybox_serve_as_the_remote_shell() {
         let found = Command::new("sh").args(["-c", &format!("command -v {shell}")]).output().unwrap();
         let path = String::from_utf8(found.stdout).unwrap();
         if path.trim().is_empty() {
-            eprintln!("LEFT OUT: {shell} is not installed");
+            left_out(&format!("LEFT OUT: {shell} is not installed"));
             continue;
         }
         // A PATH in which `sh`, and with busybox every other tool too, is the one under test.
@@ -1291,7 +1300,7 @@ async fn passwords_are_sent_where_keys_are_not_accepted() {
 /// A server whose login is no root, with a `sudo` that behaves as told.
 async fn with_sudo(behaviour: &str) -> Place {
     let folder = tempfile::tempdir().unwrap();
-    let bin = folder.keep();
+    let bin = folder.path().to_owned();
     std::fs::create_dir(bin.join("root")).unwrap();
     let sudo = format!(
         "#!/bin/sh\nwhile getopts Sp: o; do case $o in p) p=$OPTARG ;; esac; done; shift $((OPTIND - 1))\n\
@@ -1310,6 +1319,7 @@ async fn with_sudo(behaviour: &str) -> Place {
     assert!(Command::new("chmod").arg("755").arg(&start).status().unwrap().success());
     let mut place = embedded_with(start.to_str().unwrap()).await;
     place.server.escalation = Become::Sudo;
+    place.others.push(folder);
     place
 }
 
@@ -1369,7 +1379,7 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn root_runs_scripts_as_other_accounts() {
     if user() != "root" {
-        eprintln!("LEFT OUT: becoming another account needs root");
+        left_out(&format!("LEFT OUT: becoming another account needs root"));
         return;
     }
     for place in places().await {
@@ -1406,7 +1416,7 @@ async fn root_runs_scripts_as_other_accounts() {
 async fn the_real_sudo_gives_a_root_shell() {
     // Needs an account of this machine that may use sudo with its password: `name:password`.
     let Ok(account) = std::env::var("ESCLUSA_TEST_SUDO") else {
-        eprintln!("LEFT OUT: ESCLUSA_TEST_SUDO names no account");
+        left_out(&format!("LEFT OUT: ESCLUSA_TEST_SUDO names no account"));
         return;
     };
     let (name, password) = account.split_once(':').unwrap();
