@@ -137,7 +137,7 @@ fn sshd(more: &str) -> Option<Place> {
     let at = |name: &str| folder.path().join(name);
     if !Path::new("/usr/sbin/sshd").exists() {
         assert!(std::env::var_os("CI").is_none(), "OpenSSH's sshd is not installed");
-        left_out(&format!("LEFT OUT: OpenSSH's sshd is not installed"));
+        left_out("LEFT OUT: OpenSSH's sshd is not installed");
         return None;
     }
     std::fs::create_dir_all("/run/sshd").ok();
@@ -1379,7 +1379,7 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn root_runs_scripts_as_other_accounts() {
     if user() != "root" {
-        left_out(&format!("LEFT OUT: becoming another account needs root"));
+        left_out("LEFT OUT: becoming another account needs root");
         return;
     }
     for place in places().await {
@@ -1416,7 +1416,7 @@ async fn root_runs_scripts_as_other_accounts() {
 async fn the_real_sudo_gives_a_root_shell() {
     // Needs an account of this machine that may use sudo with its password: `name:password`.
     let Ok(account) = std::env::var("ESCLUSA_TEST_SUDO") else {
-        left_out(&format!("LEFT OUT: ESCLUSA_TEST_SUDO names no account"));
+        left_out("LEFT OUT: ESCLUSA_TEST_SUDO names no account");
         return;
     };
     let (name, password) = account.split_once(':').unwrap();
