@@ -12,7 +12,7 @@ pub mod variables;
 pub use backup_file::{BACKUP, parse_backup};
 pub use book::{
     ArtifactOrigin, ArtifactSource, ArtifactSpec, InputSpec, Playbook, Requires, Sha256Source, SignatureSpec,
-    Step,
+    Step, without_steps,
 };
 pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook};
 pub use variables::{Layer, Resolved, resolve};
