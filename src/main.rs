@@ -1,3 +1,7 @@
 //! The `esclusa` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(esclusa::cli::main().number())
+}

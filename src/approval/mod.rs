@@ -1,1 +1,31 @@
 //! Policies, people, decisions and their signatures.
+//!
+//! Says who decides and whether they have. Fails closed: whatever cannot be verified is "not approved".
+//! Knows neither the clock nor where anything is stored: time, people and decisions are arguments.
+
+pub mod approved;
+pub mod gate;
+pub mod lint;
+pub mod policy;
+pub mod quorum;
+pub mod refusal;
+pub mod signature;
+pub mod statement;
+pub mod verdict;
+pub mod weakening;
+pub mod window;
+
+#[cfg(test)]
+mod trial;
+
+pub use approved::{Approved, Consent};
+pub use gate::{Gate, Subject, eligible};
+pub use lint::{GateFinding, lint};
+pub use policy::{Judged, in_force_after, may_run, people_digest, stricter};
+pub use refusal::Refusal;
+pub use signature::{KeyFingerprint, NAMESPACE, SignError, key_fingerprint, verify_signature};
+pub use signature::{assemble, sign, signed_bytes};
+pub use statement::{Decision, STATEMENT_FORMAT, Statement};
+pub use verdict::{Caller, RecordedDecision, Verdict, Verified, admit, evaluate, verify};
+pub use weakening::Weakening;
+pub use window::Opening;

@@ -3,6 +3,28 @@
 //! Pure: it says which scripts copy and restore an item and judges what came back; streams, files
 //! and encryption are `vault`'s, SSH is `transport`'s.
 
+pub mod entry;
+pub mod error;
+pub mod item;
+pub mod judge;
+pub mod manifest;
+pub mod preflight;
+pub mod proof;
+pub mod quiesce;
+pub mod retention;
+pub mod source;
 pub mod spec;
+pub mod structure;
+pub mod tar;
 
+pub use entry::{EntryKind, FileEntry, PathText};
+pub use error::BackupError;
+pub use item::{items, waivers};
+pub use judge::{Verdict, judge};
+pub use manifest::{BackupId, Header, ItemManifest, Manifest, Purpose, Waiver};
+pub use preflight::Estimate;
+pub use proof::{ReadBack, ReadBackItem, VerifiedBackup, VerifiedBackupRecord};
+pub use retention::{Candidate, Retention, retain};
 pub use spec::{BackupSpec, Entry, Item, Keep, Part, PartSpec, Quiesce, Source};
+pub use structure::{Contents, Structure, StructureReader};
+pub use tar::TarReader;

@@ -102,3 +102,64 @@ pub fn explain_variable(
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Diagnostics, Source},
+        inventory::parse_inventory,
+        model::{PlaybookKind, SystemName},
+        playbook::without_steps,
+    };
+
+    fn inventory() -> Inventory {
+        let text = "
+groups: {web: {variables: {port: 1}}}
+environments:
+  test:
+    kind: test
+    variables: {port: 2, motto: a}
+    groups: {web: {variables: {port: 3}}}
+    servers:
+      one: {address: a, groups: [web], variables: {port: 4}}
+      two: {address: b, groups: [web]}
+";
+        let mut diagnostics = Diagnostics::default();
+        let inventory = parse_inventory(&Source::new("inventory.yaml", text), "UTC", &mut diagnostics);
+        inventory.unwrap_or_else(|| panic!("{}", diagnostics.render(false)))
+    }
+
+    #[test]
+    fn the_chain_of_a_variable_names_every_layer_and_marks_the_winner() {
+        let mut playbook =
+            without_steps("playbooks/x/update.yaml", PlaybookKind::Update, &SystemName::parse("x").unwrap());
+        playbook.variables.insert("port".to_owned(), Value::Int(0));
+        let inputs = BTreeMap::new();
+        let explain = |variable: &str, server: &str, inputs: &BTreeMap<String, Value>| {
+            explain_variable(variable, server, &inventory(), None, &playbook, inputs)
+        };
+        let layers = |text: String| -> Vec<String> {
+            text.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+        };
+        assert_eq!(
+            layers(explain("port", "one", &inputs).unwrap()),
+            ["=> server one 4", "group web 3", "environment test 2", "playbook playbooks/x/update.yaml 0"]
+        );
+        assert_eq!(layers(explain("port", "two", &inputs).unwrap())[0], "=> group web 3");
+        let given = BTreeMap::from([("port".to_owned(), Value::Int(9))]);
+        assert_eq!(layers(explain("port", "one", &given).unwrap())[0], "=> input command line 9");
+        assert!(matches!(explain("prot", "one", &inputs), Err(ExplainError::NotSet { .. })));
+        assert_eq!(explain("port", "six", &inputs), Err(ExplainError::NoServer("six".to_owned())));
+    }
+
+    #[test]
+    fn a_module_is_explained_with_every_key() {
+        const SHAPE: Shape =
+            Shape::new("copy", "A file.", &[Field::required("dest", Kind::ServerPath, "Where it goes.")]);
+        let text = explain_module("copy", &[&SHAPE], Some("- copy: {}")).unwrap();
+        assert!(text.contains("dest: an absolute path, required") && text.contains("- copy: {}"), "{text}");
+        let error = explain_module("cpoy", &[&SHAPE], None).unwrap_err();
+        assert_eq!(error.to_string(), "there is no module `cpoy`; did you mean `copy`?");
+    }
+}

@@ -1,6 +1,226 @@
-//! The command line: one file per verb.
+//! The command line: one file per verb. Nobody uses this folder.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes are those of
+//! [`ExitCode::TABLE`].
 
+mod approve;
+mod audit;
+mod backup;
+mod cancel;
+mod check;
+mod demo;
 pub mod disk_files;
+mod doctor;
+mod documents;
+mod error;
 pub mod explain;
+mod history;
+mod init;
+mod junit;
+mod keys;
+mod notify;
+mod plan;
+mod progress;
+mod project;
+mod promote;
+mod restore;
+mod resume;
+mod run;
 pub mod schema;
+mod secret;
+mod server;
+mod show;
+mod state;
+mod status;
+mod summary;
+mod terminal;
+mod trust;
 pub mod validate;
+mod wait;
+
+pub use error::CliError;
+pub use terminal::Terminal;
+
+use crate::model::ExitCode;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Installs, updates and backs up systems on their servers over SSH, with a verified backup before
+/// every update and recorded approval gates.
+#[derive(Parser)]
+#[command(name = "esclusa", version, max_term_width = 100, after_long_help = exit_codes(), propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb understands.
+#[derive(Args, Clone)]
+pub struct Global {
+    /// The project's folder; the current one or one above it that holds esclusa.yaml otherwise
+    #[arg(long, short = 'C', global = true, env = "ESCLUSA_PROJECT", value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// How results are written
+    #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
+    format: Format,
+    /// Plain lines, one per event: no colours, no moving lines (also with NO_COLOR or CI set)
+    #[arg(long, global = true)]
+    plain: bool,
+    /// Show what commands on servers print
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    /// Language of what directors and auditors read: es or en
+    #[arg(long, global = true, env = "ESCLUSA_LANG", value_name = "LANG")]
+    lang: Option<Lang>,
+}
+
+/// How results are written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+    /// JUnit XML: runs and checks only.
+    Junit,
+}
+
+/// A language on the command line.
+#[derive(ValueEnum, Clone, Copy)]
+pub enum Lang {
+    /// Spanish.
+    Es,
+    /// English.
+    En,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Check every file of the project, or some, without any server
+    Validate(documents::ValidateArgs),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(documents::SchemaArgs),
+    /// Explain a module, or where a variable's value on a server comes from
+    Explain(documents::ExplainArgs),
+    /// Show what a playbook would change, and change nothing
+    Plan(plan::PlanArgs),
+    /// Run a playbook in one environment, or along its route
+    Run(run::RunArgs),
+    /// Start the next run of a release that has passed
+    Promote(promote::PromoteArgs),
+    /// See what waits for your decision; approve or reject it
+    Approve(approve::ApproveArgs),
+    /// What runs, what waits, for whom, and the next command
+    Status(status::StatusArgs),
+    /// Runs that have ended, and who approved them
+    History(history::HistoryArgs),
+    /// One run: its plan, its journal, its end
+    Show(show::ShowArgs),
+    /// Take a stopped or waiting run up again
+    Resume(resume::ResumeArgs),
+    /// End a run for good
+    Cancel(cancel::CancelArgs),
+    /// Wait until a run ends or needs somebody
+    Wait(wait::WaitArgs),
+    /// Take a verified full backup of a system
+    Backup(backup::BackupArgs),
+    /// List backups
+    Backups(backup::BackupsArgs),
+    /// Put a backup back
+    Restore(restore::RestoreArgs),
+    /// Ask the checks of a system
+    Check(check::CheckArgs),
+    /// Show a server's host keys and pin them
+    Trust(trust::TrustArgs),
+    /// Check everything that an environment needs, here and there
+    Doctor(doctor::DoctorArgs),
+    /// Start a project for a system
+    Init(init::InitArgs),
+    /// Keep secrets of the project in an encrypted file
+    Secret(secret::SecretArgs),
+    /// Check the keys that open the backups
+    Keys(keys::KeysArgs),
+    /// Save or bring back Esclusa's own state
+    State(state::StateArgs),
+    /// What servers remember of their controllers
+    Server(server::ServerArgs),
+    /// Verify that nobody edited the record
+    Audit(audit::AuditArgs),
+    /// See the main job: three servers of its own, an update, a gate, a restore
+    Demo(demo::DemoArgs),
+    /// The demonstration's own processes
+    #[command(hide = true)]
+    DemoProcess(demo::ProcessArgs),
+}
+
+/// Runs the program with the process's arguments and returns its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; everything else is bad input.
+            let code = if error.use_stderr() { ExitCode::BadInput } else { ExitCode::Done };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let terminal = Terminal::new(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.note(&format!("error: the program cannot start its threads: {error}"));
+            return ExitCode::Failed;
+        }
+    };
+    let result = runtime.block_on(perform(cli, &terminal));
+    // Threads that still wait for a terminal or a file must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            terminal.error(&error);
+            error.code
+        }
+    }
+}
+
+async fn perform(cli: Cli, terminal: &Terminal) -> Result<ExitCode, CliError> {
+    let global = &cli.global;
+    match cli.verb {
+        Verb::Validate(args) => documents::validate(global, terminal, &args),
+        Verb::Schema(args) => documents::schema(terminal, &args),
+        Verb::Explain(args) => documents::explain(global, terminal, &args),
+        Verb::Plan(args) => plan::plan(global, terminal, args).await,
+        Verb::Run(args) => run::run(global, terminal, args).await,
+        Verb::Promote(args) => promote::promote(global, terminal, args).await,
+        Verb::Approve(args) => approve::approve(global, terminal, args).await,
+        Verb::Status(args) => status::status(global, terminal, args).await,
+        Verb::History(args) => history::history(global, terminal, args).await,
+        Verb::Show(args) => show::show(global, terminal, args).await,
+        Verb::Resume(args) => resume::resume(global, terminal, args).await,
+        Verb::Cancel(args) => cancel::cancel(global, terminal, args).await,
+        Verb::Wait(args) => wait::wait(global, terminal, args).await,
+        Verb::Backup(args) => backup::backup(global, terminal, args).await,
+        Verb::Backups(args) => backup::backups(global, terminal, args).await,
+        Verb::Restore(args) => restore::restore(global, terminal, args).await,
+        Verb::Check(args) => check::check(global, terminal, args).await,
+        Verb::Trust(args) => trust::trust(global, terminal, args).await,
+        Verb::Doctor(args) => doctor::doctor(global, terminal, args).await,
+        Verb::Init(args) => init::init(global, terminal, args).await,
+        Verb::Secret(args) => secret::secret(global, terminal, args).await,
+        Verb::Keys(args) => keys::keys(global, terminal, args).await,
+        Verb::State(args) => state::state(global, terminal, args).await,
+        Verb::Server(args) => server::server(global, terminal, args).await,
+        Verb::Audit(args) => audit::audit(global, terminal, args).await,
+        Verb::Demo(args) => demo::demo(global, terminal, args).await,
+        Verb::DemoProcess(args) => demo::process(args).await,
+    }
+}
+
+/// The table of exit codes for `--help`.
+fn exit_codes() -> String {
+    let rows = ExitCode::TABLE.iter().map(|(code, meaning)| format!("  {:>3}  {meaning}", code.number()));
+    format!("Exit codes:\n{}", rows.collect::<Vec<_>>().join("\n"))
+}

@@ -34,10 +34,14 @@ impl<'a> Decoder<'a> {
 
     /// Records a word that is none of `known`, with the most similar one as suggestion.
     pub fn unknown(&mut self, span: Span, what: &str, word: &str, known: &[&str]) {
-        let diagnostic = Diagnostic::error(self.source, span, format!("unknown {what} `{word}`"));
+        self.not_among(span, format!("unknown {what} `{word}`"), word, known);
+    }
+
+    fn not_among(&mut self, span: Span, message: String, word: &str, known: &[&str]) {
+        let diagnostic = Diagnostic::error(self.source, span, message);
         self.diagnostics.push(match similar(word, known) {
             Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")).patch(similar),
-            None if known.is_empty() => diagnostic.help(format!("there is no {what} to choose from")),
+            None if known.is_empty() => diagnostic.help("there is none to choose from"),
             None => {
                 let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
                 diagnostic.help(format!("known here: {}", known.join(", ")))
@@ -61,7 +65,10 @@ impl<'a> Decoder<'a> {
         let known: Vec<&str> = shape.fields.iter().map(|field| field.key).collect();
         for (key, value) in entries {
             match shape.field(&key.text) {
-                None => self.unknown(key.span, &format!("key of {}", article(shape.name)), &key.text, &known),
+                None => {
+                    let message = format!("unknown key `{}` in {}", key.text, article(shape.name));
+                    self.not_among(key.span, message, &key.text, &known);
+                }
                 Some(field) => self.field(key, value, field),
             }
         }
@@ -163,7 +170,7 @@ impl<'a> Decoder<'a> {
             Kind::Bool => self.boolean(node.span, text, plain, key),
             Kind::Name => self.name(text, node.span),
             Kind::Word(words) if !words.contains(&text) => {
-                self.unknown(node.span, &format!("value of `{key}`"), text, words);
+                self.not_among(node.span, format!("`{key}` cannot be `{}`", excerpt(text)), text, words);
             }
             _ if fits(text, kind) => {}
             _ => {

@@ -2,7 +2,8 @@
 
 use super::{Diagnostic, Diagnostics, Severity, Span};
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
-use std::fmt::Write as _;
+use regex::Regex;
+use std::{fmt::Write as _, sync::LazyLock};
 
 impl Diagnostics {
     /// All diagnostics as text, with colours or without, one after the other.
@@ -57,6 +58,8 @@ impl Diagnostic {
     }
 }
 
+static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(://[^\s/:@]*:)([^\s@]+)@").ok());
+
 /// Text and span as the renderer can show them: ends inside the text, on characters, and at most to
 /// the end of the first line, because a caret under twenty lines says nothing.
 fn shown(text: &str, span: Span) -> (String, Span) {
@@ -71,8 +74,16 @@ fn shown(text: &str, span: Span) -> (String, Span) {
     let line_end = text[start..].find('\n').map_or(text.len(), |length| start + length);
     let end = boundary(span.end).clamp(start, line_end);
     // The renderer measures in bytes, so every replacement keeps its length.
-    let clean: String =
+    let mut clean: String =
         text.chars().map(|c| if c.is_ascii_control() && !"\n\t".contains(c) { '?' } else { c }).collect();
+    // A password in an address is a fault, and the message about it must not spread it.
+    if let Some(address) = ADDRESS.as_ref() {
+        clean = address
+            .replace_all(&clean, |found: &regex::Captures<'_>| {
+                format!("{}{}@", &found[1], "*".repeat(found[2].len()))
+            })
+            .into_owned();
+    }
     (clean, Span { start, end })
 }
 

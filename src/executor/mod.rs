@@ -1,1 +1,37 @@
-//! Performs effects and journals what came of them.
+//! Performs what a run decides, and records what came of it.
+//!
+//! The loop is in [`drive`]: decide, append, perform, append, decide again. A failed append stops
+//! the run. What goes wrong on a server is an event; what goes wrong here is an [`ExecutorError`].
+//! Knows nothing of arguments, terminals or wording for people.
+
+mod change;
+mod copy;
+mod drive;
+mod error;
+pub mod fleet;
+mod gate;
+mod intake;
+pub mod interrupt;
+pub mod journal;
+mod loaded;
+mod look;
+mod measure;
+mod open;
+pub mod predict;
+mod restore;
+mod retention;
+mod services;
+mod site;
+mod verify;
+mod work;
+
+pub use drive::{Patience, code, drive, resume};
+pub use error::ExecutorError;
+pub use gate::recorded;
+pub use intake::{ProjectFiles, Wanted, take_in, take_in_system};
+pub use journal::{Journal, Watch, load};
+pub use loaded::{Loaded, documents, files, release};
+pub use open::{Opening, open, plan};
+pub use predict::{Forecast, Shown, ShownStep, forecast};
+pub use site::{Caller, Site};
+pub use verify::verify;

@@ -9,6 +9,7 @@ pub mod names;
 pub mod scope;
 pub mod selector;
 pub mod template;
+mod words;
 
 pub use names::{Name, names, names_in_expression, names_in_template};
 pub use scope::Scope;

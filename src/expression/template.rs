@@ -3,6 +3,7 @@
 use super::{
     ExpressionError, Scope,
     engine::{ENGINE, explain, from_inner, scope_value},
+    words,
 };
 use crate::model::Value;
 use minijinja::value::ValueKind;
@@ -82,9 +83,11 @@ pub fn check(text: &str, expression: bool) -> Result<(), ExpressionError> {
             let what = "an expression is written without braces".to_owned();
             return Err(ExpressionError::Syntax { what, at: None });
         }
-        ENGINE.compile_expression(text).map(|_| ()).map_err(|error| explain(&error, text))
+        ENGINE.compile_expression(text).map_err(|error| explain(&error, text))?;
+        words::check(text, true)
     } else if is_template(text) {
-        ENGINE.template_from_str(text).map(|_| ()).map_err(|error| explain(&error, text))
+        ENGINE.template_from_str(text).map_err(|error| explain(&error, text))?;
+        words::check(text, false)
     } else {
         Ok(())
     }

@@ -69,6 +69,7 @@ struct Seen {
     password: bool,
     grants: BTreeSet<String>,
     done: bool,
+    unanswered: bool,
 }
 
 impl Database {
@@ -177,9 +178,8 @@ impl Database {
             }
         }
         if let Some(SqlFile { unless: Some(unless), .. }) = &self.script {
-            // Asked only where the database is there; a query that fails (no such table yet) says no.
             text.push_str(&format!(
-                "u=$(\n{}) 2>/dev/null || u=\nprintf 'unless=%s\\n' \"$(printf '%s\\n' \"$u\" | head -n 1 | cut -f 1)\"\n",
+                "u=$(\n{}) && printf 'unless=%s\\n' \"$(printf '%s\\n' \"$u\" | head -n 1 | cut -f 1)\" || echo unanswered=1\n",
                 engine.run(&self.database, unless)
             ));
         }
@@ -205,7 +205,7 @@ impl Database {
             "SET SESSION sql_log_off = 1;\n\
              SELECT CONCAT('account=', {same}) FROM mysql.user u WHERE u.User = {user} AND u.Host = {host};\n\
              SELECT CONCAT('grant=', p.privilege_type) FROM information_schema.schema_privileges p \
-             WHERE p.grantee = CONCAT(QUOTE({user}), '@', QUOTE({host})) AND p.table_schema IN ({}, {});\n",
+             WHERE p.grantee = CONCAT('''', {user}, '''@''', {host}, '''') AND p.table_schema IN ({}, {});\n",
             engine.literal(database),
             engine.literal(&pattern),
         )
@@ -225,6 +225,7 @@ impl Database {
                     seen.grants.insert(value.to_owned());
                 }
                 "unless" => seen.done = !matches!(value.trim(), "" | "0" | "f" | "false" | "NULL"),
+                "unanswered" => seen.unanswered = true,
                 "end" => ended = true,
                 _ => {}
             }
@@ -396,7 +397,16 @@ impl Module for Database {
     }
 
     fn change(&self, answer: Option<&Answer>) -> Result<Outcome, ModuleError> {
-        let seen = self.read(&error::probed(answer)?.text())?;
+        let answer = error::probed(answer)?;
+        let seen = self.read(&answer.text())?;
+        if seen.unanswered && seen.database {
+            // Taken for "no", a script that ran already would run again.
+            let reason = String::from_utf8_lossy(&answer.stderr);
+            return Err(ModuleError::state(
+                format!("the query of `unless` fails: {}", super::printable(reason.trim(), 300)),
+                "write a query that also works before the script has run, such as one on information_schema",
+            ));
+        }
         let mut diff = Diff::default();
         let statements = self.statements(&seen, &mut diff);
         let mut script = format!("{}{}", shell::CHANGE, self.engine.client());

@@ -36,6 +36,9 @@ mod sql;
 mod user;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use diff::{Diff, DiffLine, Sign};
 pub use error::ModuleError;
 pub use shell::{printable, words_of_shell};
@@ -193,6 +196,31 @@ pub static SHAPES: &[&Shape] = &[
     &service::SHAPE,
     &database::SHAPE,
     &archive::SHAPE,
+];
+
+/// The commented example of a module, with every key of it.
+#[must_use]
+pub fn example(module: &str) -> Option<&'static str> {
+    EXAMPLES.iter().find(|(name, _)| *name == module).map(|(_, text)| *text)
+}
+
+static EXAMPLES: &[(&str, &str)] = &[
+    ("archive", include_str!("../../examples/modules/archive.yaml")),
+    ("assert", include_str!("../../examples/modules/assert.yaml")),
+    ("command", include_str!("../../examples/modules/command.yaml")),
+    ("copy", include_str!("../../examples/modules/copy.yaml")),
+    ("database", include_str!("../../examples/modules/database.yaml")),
+    ("directory", include_str!("../../examples/modules/directory.yaml")),
+    ("file", include_str!("../../examples/modules/file.yaml")),
+    ("group", include_str!("../../examples/modules/group.yaml")),
+    ("line", include_str!("../../examples/modules/line.yaml")),
+    ("link", include_str!("../../examples/modules/link.yaml")),
+    ("package", include_str!("../../examples/modules/package.yaml")),
+    ("script", include_str!("../../examples/modules/script.yaml")),
+    ("service", include_str!("../../examples/modules/service.yaml")),
+    ("template", include_str!("../../examples/modules/template.yaml")),
+    ("user", include_str!("../../examples/modules/user.yaml")),
+    ("wait", include_str!("../../examples/modules/wait.yaml")),
 ];
 
 /// Understands the arguments of `module`; templates in them are rendered by now.

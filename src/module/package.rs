@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const STATES: &[&str] = &["present", "absent", "latest"];
 /// How long apt waits for another's lock, in seconds.
 const LOCK_SECONDS: u32 = 600;
+/// How long fetched lists count as new, in minutes.
+const LISTS_MINUTES: u32 = 60;
 /// Where the server remembers which package files were installed: a file for each digest.
 const MARKS: &str = "/var/lib/esclusa/packages";
 
@@ -63,6 +65,9 @@ struct File {
     content: Content,
     digest: Digest,
 }
+
+/// What the probe told: packages by name, and whether each file's package is installed, by digest.
+type Answered = (BTreeMap<String, Known>, BTreeMap<String, bool>);
 
 /// A package as dpkg and apt know it.
 #[derive(Default)]
@@ -129,7 +134,7 @@ impl Package {
         })
     }
 
-    fn read(&self, text: &str) -> Result<(BTreeMap<String, Known>, BTreeMap<String, bool>), ModuleError> {
+    fn read(&self, text: &str) -> Result<Answered, ModuleError> {
         let mut packages: BTreeMap<String, Known> = BTreeMap::new();
         let mut files = BTreeMap::new();
         for (key, value) in shell::lines(text) {
@@ -160,11 +165,16 @@ impl Package {
         if complete { Ok((packages, files)) } else { Err(ModuleError::Answer(super::printable(text, 200))) }
     }
 
+    /// Whether what apt offers is to be asked anew: `refresh` holds for [`LISTS_MINUTES`].
+    fn stale(&self, fresh: bool) -> bool {
+        self.refresh && !fresh
+    }
+
     /// What `apt-get install` or `remove` is told about `name`, if anything differs.
-    fn word(&self, name: &str, known: &Known, diff: &mut Diff) -> Option<String> {
+    fn word(&self, name: &str, known: &Known, fresh: bool, diff: &mut Diff) -> Option<String> {
         let from = if known.installed() { known.version.as_str() } else { "none" };
         let offered =
-            if self.refresh || known.candidate.is_empty() { "the newest" } else { &known.candidate };
+            if self.stale(fresh) || known.candidate.is_empty() { "the newest" } else { &known.candidate };
         match self.state {
             "absent" => {
                 let remains = self.purge && known.status == "config-files";
@@ -174,7 +184,7 @@ impl Package {
                 diff.attribute(name, if remains { "configuration files" } else { from }, "none");
                 Some(name.to_owned())
             }
-            "latest" if known.installed() && !self.refresh && known.version == known.candidate => None,
+            "latest" if known.installed() && !self.stale(fresh) && known.version == known.candidate => None,
             "latest" => {
                 diff.attribute(name, from, offered);
                 Some(name.to_owned())
@@ -199,6 +209,7 @@ impl Package {
             format!("{}umask 022\n{APT}", shell::CHANGE).replace("@LOCK@", &LOCK_SECONDS.to_string());
         if self.refresh {
             text.push_str("apt update || fail 'the lists of packages cannot be fetched'\n");
+            text.push_str(&format!("mkdir -p {MARKS}\n: >{MARKS}/lists\n"));
         }
         let mut options = vec!["--no-remove"];
         if !self.recommends {
@@ -270,6 +281,11 @@ impl Module for Package {
     fn probe(&self) -> Option<Script> {
         let mut text =
             String::from("command -v dpkg-query >/dev/null || { echo dpkg=no; exit 0; }\nexport LC_ALL=C\n");
+        if self.refresh {
+            text.push_str(&format!(
+                "[ -z \"$(find {MARKS}/lists -mmin -{LISTS_MINUTES} 2>/dev/null)\" ] || echo lists=fresh\n"
+            ));
+        }
         for name in &self.names {
             let name = quote(name);
             text.push_str(&format!(
@@ -301,10 +317,15 @@ impl Module for Package {
     }
 
     fn change(&self, answer: Option<&Answer>) -> Result<Outcome, ModuleError> {
-        let (packages, marks) = self.read(&error::probed(answer)?.text())?;
+        let text = error::probed(answer)?.text();
+        let (packages, marks) = self.read(&text)?;
+        let fresh = shell::lines(&text).any(|line| line == ("lists", "fresh"));
         let mut diff = Diff::default();
-        let words: Vec<String> =
-            self.names.iter().filter_map(|name| self.word(name, packages.get(name)?, &mut diff)).collect();
+        let words: Vec<String> = self
+            .names
+            .iter()
+            .filter_map(|name| self.word(name, packages.get(name)?, fresh, &mut diff))
+            .collect();
         let installed = |file: &File| marks.get(&file.digest.to_string()).copied().unwrap_or(false);
         let missing = self.files.iter().any(|file| !installed(file));
         // Files that depend on each other go to apt together, also those that are there already.

@@ -70,10 +70,11 @@ impl Engine {
     }
 }
 
-// Root becomes the cluster's owner; any other account asks as itself.
+// Root becomes the cluster's owner; any other account asks as itself. Terse errors do not repeat the
+// statement, which can hold a password.
 const POSTGRESQL: &str = r#"command -v psql >/dev/null || { echo 'esclusa: psql is missing' >&2; exit 69; }
 sql() {
-  set -- psql -X -q -A -t -F "$(printf '\t')" -v ON_ERROR_STOP=1 -d "$1"
+  set -- psql -X -q -A -t -F "$(printf '\t')" -v ON_ERROR_STOP=1 -v VERBOSITY=terse -d "$1" -f -
   cd /
   if [ "$(id -u)" != 0 ]; then "$@"
   elif command -v runuser >/dev/null; then runuser -u postgres -- "$@"
@@ -81,10 +82,18 @@ sql() {
 }
 "#;
 
+// The client repeats a statement that fails, with any password in it: only its error is let through.
 const MARIADB: &str = r#"if command -v mariadb >/dev/null; then m=mariadb
 elif command -v mysql >/dev/null; then m=mysql
 else echo 'esclusa: mariadb is missing' >&2; exit 69; fi
-sql() { "$m" --batch --skip-column-names --default-character-set=utf8mb4 -D "$1"; }
+sql() {
+  e=$(mktemp) || return 66
+  s=0
+  "$m" --batch --skip-column-names --default-character-set=utf8mb4 -D "$1" 2>"$e" || s=$?
+  [ $s = 0 ] || grep '^ERROR' "$e" >&2 || :
+  rm -f "$e"
+  return $s
+}
 "#;
 
 /// Whether `verifier`, as PostgreSQL stores it, belongs to `password`.

@@ -105,6 +105,7 @@ fn connects(host: &str, port: i64) -> String {
     let host = quote(host);
     format!(
         "{{ if command -v bash >/dev/null; then timeout 5 bash -c ': 3<>\"/dev/tcp/$1/$2\"' - {host} {port}; \
+         elif nc --help 2>&1 | grep -q BusyBox; then nc -w 5 {host} {port} -e true </dev/null; \
          elif command -v nc >/dev/null; then nc -z -w 5 {host} {port} </dev/null; \
          else echo 'esclusa: neither bash nor nc is there to open a connection' >&2; exit 69; fi; }} >/dev/null 2>&1"
     )

@@ -40,7 +40,7 @@ const ENTRY: Shape = Shape::new(
 const LEFT_OUT: Shape = Shape::new(
     "part that is left out",
     "Why a part is left out.",
-    &[Field::required("none", Kind::Text, "The reason; the gate shows it.")],
+    &[Field::required("none", Kind::Any, "The reason, a sentence; the gate shows it.")],
 );
 
 const PART: Kind = Kind::Either(&[Kind::List(&Kind::Shape(&ENTRY)), Kind::Shape(&LEFT_OUT)]);

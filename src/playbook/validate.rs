@@ -6,7 +6,7 @@ use super::{
     variables::{Layers, mentions},
 };
 use crate::{
-    document::{Content, Decoder, Diagnostic, Diagnostics, Files, Kind, Node, Source, Span, path, yaml},
+    document::{Decoder, Diagnostic, Diagnostics, Files, Kind, Node, Source, Span, path, yaml},
     expression::{self, Name, Selector, scope::RESERVED},
     inventory::{Environment, Inventory, Project},
     model::{People, PlaybookKind, Server, Value},
@@ -138,15 +138,25 @@ fn vocabulary(inventory: &Inventory) -> BTreeSet<&str> {
 
 /// Where a word of a scalar stands.
 fn word_span(source: &Source, node: &Node, word: &str) -> Span {
-    let written = source.text().get(node.span.start..node.span.end).unwrap_or_default();
+    find_word(source, node.span, word, &|_| true).unwrap_or(node.span)
+}
+
+/// The first place of a whole word within a span for which `fits` says yes to the text before it.
+fn find_word(source: &Source, within: Span, word: &str, fits: &dyn Fn(&str) -> bool) -> Option<Span> {
+    let written = source.text().get(within.start..within.end).unwrap_or_default();
     let boundary = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
-    let found = written.match_indices(word).find(|(at, _)| {
-        boundary(written[..*at].chars().next_back()) && boundary(written[at + word.len()..].chars().next())
-    });
-    found.map_or(node.span, |(at, _)| Span {
-        start: node.span.start + at,
-        end: node.span.start + at + word.len(),
-    })
+    let (at, _) = written.match_indices(word).find(|(at, _)| {
+        let (before, after) = (&written[..*at], &written[at + word.len()..]);
+        boundary(before.chars().next_back()) && boundary(after.chars().next()) && fits(before)
+    })?;
+    let start = within.start + at;
+    Some(Span { start, end: start + word.len() })
+}
+
+/// Whether a text ends inside `{{ … }}` or `{% … %}`.
+fn inside_braces(before: &str) -> bool {
+    let last = |one: &str, two: &str| before.rfind(one).max(before.rfind(two));
+    last("{{", "{%").is_some_and(|open| last("}}", "%}").is_none_or(|close| close < open))
 }
 
 /// A server with every variable that is set for it.
@@ -295,10 +305,11 @@ impl Use {
     /// The name's own place, where its file holds it as it is.
     fn at(&self) -> Span {
         let whole = Span { start: 0, end: self.source.text().len() };
-        let span = if self.span == Span::default() { whole } else { self.span };
-        let node = Node { content: Content::Plain(String::new()), span };
-        let found = word_span(&self.source, &node, &self.name.dotted());
-        if found == whole && whole.end > 0 { Span::default() } else { found }
+        let within = if self.span == Span::default() { whole } else { self.span };
+        let name = self.name.dotted();
+        let found = find_word(&self.source, within, &name, &inside_braces)
+            .or_else(|| find_word(&self.source, within, &name, &|_| true));
+        found.unwrap_or(self.span)
     }
 }
 

@@ -1,1 +1,15 @@
 //! What people and machines read.
+//!
+//! Everything that a person of the institution reads exists in Spanish and English; everything untrusted
+//! passes through [`escape`]. Knows neither the store nor the terminal: it makes text of plain data.
+
+pub mod duration;
+pub mod escape;
+pub mod journal;
+pub mod language;
+pub mod moment;
+pub mod sheet;
+pub mod size;
+pub mod table;
+
+pub use sheet::Sheet;

@@ -1,1 +1,17 @@
 //! A run's journal as a state machine.
+//!
+//! State is a fold over events ([`Run::apply`]); what to do next is a pure function of it
+//! ([`decide`]). A change needs a [`Permit`], which only [`decide`] makes, from an approval that
+//! holds and from a way back. This folder knows no servers, no database and no clock.
+
+mod decide;
+mod event;
+mod header;
+mod permit;
+mod state;
+
+pub use decide::{Effect, Evidence, decide};
+pub use event::{CancelChoice, Event, Failure, FindingSummary, Observed, StepEnd};
+pub use header::{Goal, RunHeader};
+pub use permit::{Permit, RestorePermit, WayBack};
+pub use state::{BackupState, InFlight, Phase, Run, RunError, StepState};

@@ -8,7 +8,11 @@
 )]
 
 mod architecture;
+mod documents;
 mod lab;
 mod modules;
+mod store;
 mod support;
+mod transport;
+mod vault;
 mod wiki;

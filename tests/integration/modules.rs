@@ -1,21 +1,25 @@
 //! Modules against real files: every script runs under dash and under busybox, with busybox's own
 //! tools, and a second run changes nothing.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
+mod harness;
+
 use esclusa::{
     check::{Check, Measured, Question},
-    model::{Answer, BlobRef, Digest, Script, Status, Value},
-    module::{Change, Content, ContentSource, ModuleError, Outcome, Place, SHAPES, parse},
+    document,
+    model::{BlobRef, Digest, Status, Value},
+    module::{Content, ModuleError, Outcome, Place, SHAPES, parse},
+    playbook::parse_playbook_file,
 };
+use harness::{Files, Shell, shells};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::{
-        fs::{PermissionsExt, symlink},
-        process::ExitStatusExt,
-    },
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+    process::Command,
 };
 
 const NASTY: &[&str] = &[
@@ -33,122 +37,6 @@ const NASTY: &[&str] = &[
     "#x",
     "a=b",
 ];
-
-/// A shell and the tools beside it.
-struct Shell {
-    name: &'static str,
-    words: Vec<String>,
-    path: String,
-    blobs: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-fn shells() -> Vec<Shell> {
-    let new = |name, words: &[&str], path: Option<&Path>| {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = folder.path().join("blobs");
-        fs::create_dir(&blobs).unwrap();
-        Shell {
-            name,
-            words: words.iter().map(|word| (*word).to_owned()).collect(),
-            path: path.map_or_else(
-                || "/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-                |path| path.display().to_string(),
-            ),
-            blobs,
-            folder,
-        }
-    };
-    let mut shells = vec![new("sh", &["/bin/sh"], None)];
-    let Ok(list) = Command::new("busybox").arg("--list").output() else {
-        assert!(std::env::var_os("CI").is_none(), "busybox is missing");
-        eprintln!("left out: the scripts under busybox, which is not installed");
-        return shells;
-    };
-    let busybox =
-        String::from_utf8(Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap().stdout)
-            .unwrap();
-    let mut shell = new("busybox", &[busybox.trim(), "sh"], None);
-    let tools = shell.folder.path().join("tools");
-    fs::create_dir(&tools).unwrap();
-    for tool in String::from_utf8(list.stdout).unwrap().lines() {
-        symlink(busybox.trim(), tools.join(tool)).unwrap();
-    }
-    shell.path = tools.display().to_string();
-    shells.push(shell);
-    shells
-}
-
-impl Shell {
-    fn run(&self, script: &Script) -> Answer {
-        let file = self.folder.path().join("script");
-        fs::write(&file, &script.0).unwrap();
-        let output = Command::new(&self.words[0])
-            .args(&self.words[1..])
-            .arg(&file)
-            .env_clear()
-            .env("PATH", &self.path)
-            .env("BLOBS", &self.blobs)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let status = match output.status.code() {
-            Some(code) => Status::Exited(code),
-            None => Status::Signalled(output.status.signal().unwrap().to_string()),
-        };
-        Answer { status, stdout: output.stdout, stderr: output.stderr, truncated: false }
-    }
-
-    fn outcome(&self, module: &str, args: &serde_json::Value, files: &Files) -> Result<Outcome, ModuleError> {
-        let args: Value = serde_json::from_value(args.clone()).unwrap();
-        let action = parse(module, &args, &Place { files })?;
-        let answer = action.probe().map(|script| self.run(&script));
-        action.change(answer.as_ref())
-    }
-
-    fn change(&self, module: &str, args: &serde_json::Value, files: &Files) -> Change {
-        match self.outcome(module, args, files) {
-            Ok(Outcome::Change(change)) => change,
-            other => panic!("{}: {module} {args}: expected a change, not {other:?}", self.name),
-        }
-    }
-
-    /// Makes it so, and shows that a second run changes nothing. Returns what `register` keeps.
-    fn apply(&self, module: &str, args: &serde_json::Value, files: &Files) -> Value {
-        let change = self.change(module, args, files);
-        let answer = self.run(&change.script);
-        let place = Place { files };
-        let action = parse(module, &serde_json::from_value(args.clone()).unwrap(), &place).unwrap();
-        let value =
-            action.result(&answer).unwrap_or_else(|error| panic!("{}: {module} {args}: {error}", self.name));
-        match self.outcome(module, args, files) {
-            Ok(Outcome::Unchanged(_)) => value,
-            other => panic!("{}: {module} {args}: a second run gives {other:?}", self.name),
-        }
-    }
-
-    fn home(&self, name: &str) -> PathBuf {
-        let home = self.folder.path().join(name);
-        fs::create_dir_all(&home).unwrap();
-        home
-    }
-}
-
-#[derive(Default)]
-struct Files(BTreeMap<String, Content>);
-
-impl Files {
-    fn of(name: &str, bytes: &[u8]) -> Self {
-        Self(BTreeMap::from([(name.to_owned(), Content::Bytes(bytes.to_vec()))]))
-    }
-}
-
-impl ContentSource for Files {
-    fn content(&self, src: &str) -> Result<Content, String> {
-        self.0.get(src).cloned().ok_or_else(|| "there is no such file".to_owned())
-    }
-}
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
@@ -434,6 +322,16 @@ fn waits_end_when_it_is_so_or_when_the_time_is_up() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(matches!(shell.outcome("wait", &json!({"port": port}), &none), Ok(Outcome::Unchanged(_))));
+        let other = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+        let elsewhere =
+            json!({"host": "127.0.0.2", "port": other.local_addr().unwrap().port(), "timeout": "1s"});
+        assert!(
+            matches!(shell.outcome("wait", &elsewhere, &none), Ok(Outcome::Unchanged(_))),
+            "{}",
+            shell.name
+        );
+        drop(other);
+        shell.change("wait", &elsewhere, &none);
         drop(listener);
         shell.change("wait", &json!({"port": port, "timeout": "1s"}), &none);
         assert!(matches!(
@@ -590,13 +488,26 @@ fn wrong_arguments_are_named_with_their_key() {
     }
 }
 
+/// A project in which every file is there, and one of them is the playbook.
+struct Project(String);
+
+impl document::Files for Project {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        Some(if path == "playbook.yaml" { self.0.clone().into_bytes() } else { Vec::new() })
+    }
+}
+
 #[test]
-fn every_module_has_an_example() {
+fn every_key_of_every_module_stands_in_an_example_that_is_valid() {
     for shape in SHAPES {
         let path = format!("{}/examples/modules/{}.yaml", env!("CARGO_MANIFEST_DIR"), shape.name);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         for field in shape.fields {
             assert!(text.contains(&format!("{}:", field.key)), "{path} does not show `{}`", field.key);
         }
+        let project = Project(format!("kind: install\nsystem: wiki\n{text}"));
+        let mut diagnostics = document::Diagnostics::default();
+        let playbook = parse_playbook_file(&project, "playbook.yaml", SHAPES, &mut diagnostics);
+        assert!(playbook.is_some() && diagnostics.is_empty(), "{path}: {diagnostics:?}");
     }
 }

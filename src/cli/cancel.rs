@@ -1,0 +1,79 @@
+//! `esclusa cancel`: ends a run for good.
+
+use super::{CliError, Global, Terminal, notify, project, run, summary};
+use crate::{
+    executor::{self, Journal, Patience},
+    model::ExitCode,
+    run::{CancelChoice, Event},
+};
+use clap::Args;
+
+/// Arguments of `esclusa cancel`.
+#[derive(Args)]
+pub struct CancelArgs {
+    /// The run: its id, the first characters of it, or `latest`
+    run: String,
+    /// Put the run's backup back first
+    #[arg(long, conflicts_with = "keep")]
+    restore: bool,
+    /// Leave what was changed as it is
+    #[arg(long)]
+    keep: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Performs `esclusa cancel`.
+pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> Result<ExitCode, CliError> {
+    let site = project::open(global).await?;
+    let id = site.store.find_run(&args.run).await?.new.id;
+    let state = executor::load(&site.store, &id).await?;
+    if let Some((exit, words)) = &state.ended {
+        return Err(CliError::input(format!("run {id} is over: {words}")).code(executor::code(*exit)));
+    }
+    crate::approval::may_run(&state.header.judged, site.caller.person.as_ref())
+        .map_err(|refusal| CliError::input(refusal.to_string()))?;
+    let choice = match (state.changed, args.restore, args.keep) {
+        (false, ..) => CancelChoice::End,
+        (true, true, _) => CancelChoice::Restore,
+        (true, _, true) => CancelChoice::Keep,
+        (true, false, false) => ask(terminal)?,
+    };
+    let watch = super::progress::watch(terminal);
+    let journal = Journal::take(&site, &id, std::sync::Arc::clone(&watch)).await?;
+    let by = site.caller.person.as_ref().map_or_else(|| site.caller.account.clone(), |p| p.name.to_string());
+    let reason = args.reason.unwrap_or_else(|| "no reason given".to_owned());
+    let recorded = journal.append(Event::CancelAsked { by, choice, reason }).await;
+    journal.release().await;
+    recorded?;
+    let interrupt = run::interrupt(terminal);
+    let code = executor::drive(&site, &id, Patience::NONE, &interrupt, watch).await;
+    notify::deliver(&site, terminal).await;
+    let code = code?;
+    summary::print(&site, terminal, &id, code).await?;
+    // Ending a run that had changed nothing is what was asked for.
+    Ok(if code == ExitCode::Interrupted { ExitCode::Done } else { code })
+}
+
+/// The run has changed something: a person must say what becomes of it.
+fn ask(terminal: &Terminal) -> Result<CancelChoice, CliError> {
+    let need = || {
+        CliError::input("the run has changed something: say what becomes of it")
+            .hint("`--restore` puts its backup back, `--keep` leaves things as they are")
+    };
+    if !terminal.can_ask() {
+        return Err(need());
+    }
+    let chosen = dialoguer::Select::new()
+        .with_prompt("The run has changed something")
+        .items(["put its backup back", "leave it as it is", "do not cancel"])
+        .default(2)
+        .interact()
+        .map_err(|_| need())?;
+    match chosen {
+        0 => Ok(CancelChoice::Restore),
+        1 => Ok(CancelChoice::Keep),
+        _ => Err(CliError::input("not cancelled").code(ExitCode::Interrupted)),
+    }
+}

@@ -1,0 +1,49 @@
+//! `esclusa check`: asks the checks of a system.
+
+use super::{CliError, Format, Global, Terminal, junit, project, run};
+use crate::{
+    executor::{self, Loaded, fleet::Fleet, interrupt::Interrupt},
+    model::{ExitCode, SystemName},
+    report::{escape, journal},
+};
+use clap::Args;
+use serde_json::json;
+
+/// Arguments of `esclusa check`.
+#[derive(Args)]
+pub struct CheckArgs {
+    /// The system
+    system: String,
+    /// The environment
+    #[arg(long, value_name = "ENVIRONMENT")]
+    env: String,
+}
+
+/// Performs `esclusa check`.
+pub async fn check(global: &Global, terminal: &Terminal, args: CheckArgs) -> Result<ExitCode, CliError> {
+    let site = project::open(global).await?;
+    let system = SystemName::parse(&args.system).map_err(|error| CliError::input(error.to_string()))?;
+    let environment = run::name(&site, &args.env)?;
+    let release = executor::take_in_system(&site, &system).await?;
+    let plan = executor::plan(&site, &release, &environment).await?;
+    let digest = plan.digest().map_err(|error| CliError::failed(error.to_string()))?;
+    let loaded = Loaded::of(&site, digest).await?;
+    let fleet = Fleet::asking(&site, &loaded.plan);
+    let findings = executor::verify(&site, &loaded, &fleet, &Interrupt::never()).await?;
+    fleet.close().await;
+    let good = findings.iter().all(|finding| finding.verdict == "good");
+    let code = if good { ExitCode::Done } else { ExitCode::Failed };
+    match terminal.format {
+        Format::Json => terminal.json(&json!({
+            "exit": code.number(), "system": system, "environment": environment, "findings": findings,
+        })),
+        Format::Junit => terminal.result(&junit::checks(&system, &environment, &findings)),
+        Format::Text => {
+            for finding in &findings {
+                terminal.result(&escape::visible(&journal::finding_words(finding)));
+            }
+            terminal.result(if good { "all checks good." } else { "not all checks are good." });
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,47 @@
+//! `esclusa restore`: puts a backup back, through the environment's gate.
+
+use super::{CliError, Global, Terminal, project, run};
+use crate::{
+    executor::{self, Opening},
+    model::ExitCode,
+    run::Goal,
+};
+use clap::Args;
+
+/// Arguments of `esclusa restore`.
+#[derive(Args)]
+pub struct RestoreArgs {
+    /// The backup: its id or the first characters of it, see `esclusa backups`
+    backup: String,
+    #[command(flatten)]
+    waiting: run::Waiting,
+    /// Why, for those who decide and for the record
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+}
+
+/// Performs `esclusa restore`.
+pub async fn restore(global: &Global, terminal: &Terminal, args: RestoreArgs) -> Result<ExitCode, CliError> {
+    let site = project::open(global).await?;
+    let rows = site.store.backups(&crate::store::BackupFilter::default()).await?;
+    let mut found = rows.into_iter().filter(|row| row.id.starts_with(&args.backup));
+    let row = match (found.next(), found.next()) {
+        (Some(row), None) => row,
+        (None, _) => {
+            return Err(CliError::input(format!("there is no backup `{}`", args.backup))
+                .hint("see `esclusa backups`"));
+        }
+        (Some(_), Some(_)) => {
+            return Err(CliError::input(format!("`{}` begins the ids of several backups", args.backup)));
+        }
+    };
+    let release = executor::take_in_system(&site, &row.system).await?;
+    let opening = Opening {
+        goal: Goal::Restore { backup: row.id },
+        environment: row.environment,
+        why: args.why,
+        route: None,
+    };
+    let id = executor::open(&site, &release, opening).await?;
+    run::follow(&site, terminal, &id, args.waiting.patience(), &run::interrupt(terminal)).await
+}

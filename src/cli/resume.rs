@@ -1,0 +1,63 @@
+//! `esclusa resume`: takes a stopped or waiting run up again.
+
+use super::{CliError, Global, Terminal, notify, project, run, summary};
+use crate::{
+    executor::{self, Site},
+    model::{ExitCode, RunId},
+    store::RunFilter,
+};
+use clap::Args;
+
+/// Arguments of `esclusa resume`.
+#[derive(Args)]
+pub struct ResumeArgs {
+    /// The run: its id, the first characters of it, or `latest`
+    #[arg(required_unless_present = "approved")]
+    run: Option<String>,
+    /// Every run whose gate has been decided by now
+    #[arg(long, conflicts_with = "run")]
+    approved: bool,
+    #[command(flatten)]
+    waiting: run::Waiting,
+}
+
+/// Performs `esclusa resume`.
+pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> Result<ExitCode, CliError> {
+    let site = project::open(global).await?;
+    let runs = match &args.run {
+        Some(text) => vec![site.store.find_run(text).await?.new.id],
+        None => decided(&site).await?,
+    };
+    if runs.is_empty() {
+        terminal.note("no run's gate has been decided.");
+    }
+    let interrupt = run::interrupt(terminal);
+    let mut worst = ExitCode::Done;
+    for id in runs {
+        if let Some(exit) = site.store.run(&id).await?.final_exit {
+            summary::print(&site, terminal, &id, executor::code(exit)).await?;
+            worst = worst.max(executor::code(exit));
+            continue;
+        }
+        let watch = super::progress::watch(terminal);
+        let result = executor::resume(&site, &id, args.waiting.patience(), &interrupt, watch).await;
+        notify::deliver(&site, terminal).await;
+        let code = result?;
+        summary::print(&site, terminal, &id, code).await?;
+        worst = worst.max(code);
+    }
+    Ok(worst)
+}
+
+/// Runs that wait at a gate whose decisions suffice, or were rejected or expired.
+async fn decided(site: &Site) -> Result<Vec<RunId>, CliError> {
+    let mut decided = Vec::new();
+    for row in site.store.runs(&RunFilter { ended: Some(false), ..RunFilter::default() }).await? {
+        let run = executor::load(&site.store, &row.new.id).await?;
+        let open = matches!(site.verdict(&run).await?, None | Some(crate::approval::Verdict::Open { .. }));
+        if !open && row.state == "waiting" {
+            decided.push(row.new.id);
+        }
+    }
+    Ok(decided)
+}

@@ -1,0 +1,117 @@
+//! What a verb says at its end: how the run stands, and what to do next.
+
+use super::{CliError, Format, Terminal, junit};
+use crate::{
+    executor::{self, Site},
+    model::{ExitCode, RunId},
+    report::{duration, escape},
+    run::{BackupState, Run, StepState},
+};
+use serde_json::{Value as Json, json};
+
+/// Prints the summary of a run.
+pub async fn print(site: &Site, terminal: &Terminal, id: &RunId, code: ExitCode) -> Result<(), CliError> {
+    let run = executor::load(&site.store, id).await?;
+    let row = site.store.run(id).await?;
+    match terminal.format {
+        Format::Json => terminal.json(&document(&run, code)),
+        Format::Junit => terminal.result(&junit::run(&run, code)),
+        Format::Text => {
+            let seconds = run.last_at.seconds_since(row.opened_at);
+            terminal.result(&text(&run, code, seconds));
+        }
+    }
+    Ok(())
+}
+
+/// The summary as JSON.
+#[must_use]
+pub fn document(run: &Run, code: ExitCode) -> Json {
+    let (changed, unchanged) = counts(run);
+    json!({
+        "run": run.header.id, "system": run.header.system, "environment": run.header.environment,
+        "playbook": run.header.playbook, "version": run.header.version, "state": run.label(),
+        "exit": code.number(), "meaning": code.meaning(),
+        "release": run.header.release, "plan": run.header.plan,
+        "prediction": run.prediction.as_ref().map(|(digest, _)| digest),
+        "changed": changed, "unchanged": unchanged, "backup": backup(run),
+        "outage_seconds": run.outage_ms / 1000,
+        "failure": run.failure, "findings": run.findings, "approved_by": run.approved_by,
+        "next": next(run, code),
+    })
+}
+
+fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
+    let header = &run.header;
+    let version = header.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let how = match &run.ended {
+        Some((_, words)) => words.clone(),
+        None => run.stuck.clone().unwrap_or_else(|| code.meaning().to_owned()),
+    };
+    let mut lines = vec![format!(
+        "{}{version} in {}: {} ({})",
+        header.system,
+        header.environment,
+        escape::visible(how.lines().next().unwrap_or_default()),
+        code.number()
+    )];
+    let (changed, unchanged) = counts(run);
+    if changed + unchanged > 0 {
+        lines.push(format!(
+            "  steps    {changed} changed, {unchanged} as wanted, in {}",
+            duration::short(seconds)
+        ));
+    }
+    if let Some(backup) = backup(run) {
+        lines.push(format!("  backup   {backup}"));
+    }
+    if run.outage_ms > 0 {
+        lines.push(format!("  stopped  {}", duration::short(run.outage_ms / 1000)));
+    }
+    if let Some(failure) = run.failure.as_ref().filter(|_| code != ExitCode::Done) {
+        for (at, line) in failure.words.lines().enumerate() {
+            let label = if at == 0 { "failure" } else { "" };
+            lines.push(format!("  {label:<8} {}", escape::visible(line)));
+        }
+    }
+    for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
+        lines
+            .push(format!("  check    {}", escape::visible(&crate::report::journal::finding_words(finding))));
+    }
+    lines.push(format!("  run      {}", header.id));
+    if let Some(next) = next(run, code) {
+        lines.push(format!("  next     {next}"));
+    }
+    lines.join("\n")
+}
+
+fn counts(run: &Run) -> (usize, usize) {
+    let count = |wanted: &StepState| run.steps.values().filter(|state| *state == wanted).count();
+    (count(&StepState::Changed), count(&StepState::Unchanged))
+}
+
+fn backup(run: &Run) -> Option<String> {
+    match &run.backup {
+        BackupState::Verified(record) => {
+            record.replay(&run.header.id).ok().map(|backup| backup.id().to_string())
+        }
+        _ => None,
+    }
+}
+
+/// The next command for whoever reads this: from every state that is not final one leads out.
+#[must_use]
+pub fn next(run: &Run, code: ExitCode) -> Option<String> {
+    let id = &run.header.id;
+    match code {
+        ExitCode::Done | ExitCode::Rejected | ExitCode::Expired => None,
+        ExitCode::Waiting => Some(format!("esclusa approve {id}; then esclusa resume {id}")),
+        ExitCode::WindowClosed | ExitCode::Interrupted | ExitCode::Stuck => {
+            Some(format!("esclusa resume {id}"))
+        }
+        ExitCode::Stale => {
+            Some(format!("esclusa run {} --env {}", run.header.playbook, run.header.environment))
+        }
+        _ => Some(format!("esclusa show {id}")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Makes a plan's changes: stretch by stretch, each server at its own pace within one.
+
+use super::{
+    ExecutorError, Loaded, Site, fleet::Fleet, interrupt::Interrupt, journal::Journal, work::Worker,
+};
+use crate::{
+    model::{ServerName, StepId},
+    plan::{PlannedStep, SecretValues},
+    run::{Event, Permit, StepState},
+};
+use futures_util::{StreamExt as _, stream};
+use std::collections::BTreeSet;
+
+/// What changes are made with.
+pub struct Changing<'a> {
+    /// The project.
+    pub site: &'a Site,
+    /// The plan and its files.
+    pub loaded: &'a Loaded,
+    /// The run's journal.
+    pub journal: &'a Journal,
+    /// Connections guarded with the run's epoch.
+    pub fleet: &'a Fleet<'a>,
+    /// Secrets, resolved after the gate.
+    pub secrets: &'a SecretValues,
+    /// Says when to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+impl Changing<'_> {
+    /// Makes every change that remains. The permit proves that an approval holds and that there is
+    /// a way back. Failures and losses are in the journal when this returns.
+    pub async fn make(&self, _permit: &Permit) -> Result<(), ExecutorError> {
+        for stretch in self.loaded.plan.stretches() {
+            let steps: Vec<_> = stretch.steps.iter().collect();
+            self.on_servers(stretch.servers, |_| steps.clone()).await?;
+            if self.must_stop() {
+                return Ok(());
+            }
+        }
+        for handler in &self.loaded.plan.handlers {
+            let servers = self.notified(handler);
+            self.on_servers(&servers, |_| vec![handler]).await?;
+            if self.must_stop() {
+                return Ok(());
+            }
+        }
+        self.journal.append(Event::StepsCompleted).await
+    }
+
+    fn must_stop(&self) -> bool {
+        let run = self.journal.run();
+        run.failure.is_some() || run.lost.is_some()
+    }
+
+    async fn on_servers<'s>(
+        &self,
+        servers: &[ServerName],
+        steps: impl Fn(&ServerName) -> Vec<&'s PlannedStep>,
+    ) -> Result<(), ExecutorError> {
+        let width = self.site.project.parallel.clamp(1, 100) as usize;
+        let mut working = stream::iter(servers.iter().cloned())
+            .map(|server| {
+                let steps = steps(&server);
+                async move { Worker::new(self, &server, steps).work().await }
+            })
+            .buffer_unordered(width);
+        let mut first_error = None;
+        while let Some(result) = working.next().await {
+            // The other servers finish what they are at: nobody is left in the middle of a step.
+            if let Err(error) = result {
+                first_error.get_or_insert(error);
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// Where a handler runs: on the servers that notified it, and on all of its own when a server
+    /// outside of them did.
+    fn notified(&self, handler: &PlannedStep) -> Vec<ServerName> {
+        let run = self.journal.run();
+        let notifies =
+            |id: &StepId| self.loaded.plan.step(id).is_some_and(|step| step.notify.contains(&handler.id));
+        let by: BTreeSet<&ServerName> = run
+            .steps
+            .iter()
+            .filter(|((_, step), state)| **state == StepState::Changed && notifies(step))
+            .map(|((server, _), _)| server)
+            .collect();
+        let all = by.iter().any(|server| !handler.servers.contains(server));
+        handler.servers.iter().filter(|server| all || by.contains(server)).cloned().collect()
+    }
+}

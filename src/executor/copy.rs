@@ -1,0 +1,268 @@
+//! Copies what is there into the vault: before a change, and before a restore.
+
+use super::{ExecutorError, change::Changing, journal::Extra, look};
+use crate::{
+    backup::{BackupId, Estimate, Header, Item, Part, Purpose},
+    model::{ServerName, Status},
+    run::{Event, Failure},
+    store::BackupRow,
+    transport::Frame,
+    vault::{Spool, Vault, VaultError},
+};
+use std::collections::BTreeMap;
+use tokio::io::AsyncWriteExt as _;
+
+/// Bytes of the vault's file system that stay free.
+const VAULT_RESERVE_BYTES: u64 = 64 << 20;
+
+/// Why a copy was not made: a fact for the journal, or the executor's own trouble.
+pub enum CopyError {
+    /// Words for the journal.
+    Failed(Failure),
+    /// A server could not be reached any more.
+    Lost(ServerName, String),
+    /// The executor cannot go on.
+    Executor(ExecutorError),
+}
+
+impl From<ExecutorError> for CopyError {
+    fn from(error: ExecutorError) -> Self {
+        Self::Executor(error)
+    }
+}
+
+impl From<VaultError> for CopyError {
+    fn from(error: VaultError) -> Self {
+        Self::Failed(Failure { at: None, words: error.to_string(), hint: error.hint(), unreachable: false })
+    }
+}
+
+fn failed(at: impl ToString, words: impl ToString) -> CopyError {
+    CopyError::Failed(Failure {
+        at: Some(at.to_string()),
+        words: words.to_string(),
+        hint: None,
+        unreachable: false,
+    })
+}
+
+impl Changing<'_> {
+    /// Takes the run's own verified backup: asks first, then stops what must be quiet, copies, seals
+    /// and reads back. The outcome is in the journal.
+    pub async fn take_backup(&self) -> Result<(), ExecutorError> {
+        match self.copy_all().await {
+            Ok(()) => Ok(()),
+            Err(CopyError::Failed(failure)) => {
+                let failure = Failure { words: self.site.redact(&failure.words), ..failure };
+                self.journal.append(Event::BackupFailed { failure }).await
+            }
+            Err(CopyError::Lost(server, words)) => {
+                self.journal.append(Event::ServerLost { server, words }).await
+            }
+            Err(CopyError::Executor(error)) => Err(error),
+        }
+    }
+
+    async fn copy_all(&self) -> Result<(), CopyError> {
+        let Some(backup) = &self.loaded.plan.backup else {
+            return Err(failed(
+                &self.loaded.plan.system,
+                "the system has no backup playbook, so nothing may change it",
+            ));
+        };
+        let vault = self.vault().await?;
+        vault.sweep().await?;
+        let estimates = self.estimates(&backup.items).await?;
+        let wanted: u64 = estimates.values().map(|estimate| estimate.bytes).sum();
+        let free = vault.free_space()?;
+        if free < wanted.saturating_add(VAULT_RESERVE_BYTES) {
+            return Err(failed(
+                "vault",
+                format!("the backup needs about {wanted} bytes and the vault has {free} free"),
+            ));
+        }
+        if !self.loaded.plan.quiesce.is_empty() && !self.journal.run().quiesced {
+            self.quiesce().await?.map_err(CopyError::Failed)?;
+        }
+        let id = self.backup_id("")?;
+        self.journal.append(Event::BackupStarted { backup: id.to_string() }).await?;
+        let mut spool = vault.begin(self.header(&id, Purpose::Full).await?).await?;
+        for item in &backup.items {
+            let bytes = self.copy_item(&mut spool, item, &estimates[&item.id], false).await?;
+            let event = Event::BackupItemCopied { backup: id.to_string(), item: item.id.clone(), bytes };
+            self.journal.append(event).await?;
+        }
+        let verified = spool.seal().await?;
+        let row = self.row(&id, verified.size(), verified.manifest()).await?;
+        let extra = Extra { backups: vec![row], ..Extra::default() };
+        self.journal.append_with(vec![Event::BackupVerified { record: verified.record() }], extra).await?;
+        Ok(())
+    }
+
+    /// Copies what is there now, before something is put back over it.
+    pub async fn safety_copy(&self) -> Result<(), ExecutorError> {
+        match self.copy_for_safety().await {
+            Ok(()) => Ok(()),
+            Err(CopyError::Failed(failure)) => {
+                let words =
+                    format!("what is there now could not be copied: {}", self.site.redact(&failure.words));
+                self.journal.append(Event::SafetyCopyFailed { failure: Failure { words, ..failure } }).await
+            }
+            Err(CopyError::Lost(server, words)) => {
+                self.journal.append(Event::ServerLost { server, words }).await
+            }
+            Err(CopyError::Executor(error)) => Err(error),
+        }
+    }
+
+    async fn copy_for_safety(&self) -> Result<(), CopyError> {
+        let vault = self.vault().await?;
+        vault.sweep().await?;
+        let id = self.backup_id("safety-")?;
+        self.journal.append(Event::SafetyCopyStarted { backup: id.to_string() }).await?;
+        let items: Vec<_> = self.items().iter().filter(|item| item.part != Part::Logs).cloned().collect();
+        let mut spool = vault.begin(self.header(&id, Purpose::Safety).await?).await?;
+        for item in &items {
+            self.copy_item(&mut spool, item, &Estimate::default(), true).await?;
+        }
+        let summary = spool.seal_safety().await?;
+        let row = self.row(&id, summary.size, summary.manifest).await?;
+        let extra = Extra { backups: vec![row], ..Extra::default() };
+        let event = Event::SafetyCopyTaken { backup: id.to_string(), bytes: summary.size };
+        self.journal.append_with(vec![event], extra).await?;
+        Ok(())
+    }
+
+    /// The items of the plan's backup.
+    pub fn items(&self) -> &[Item] {
+        self.loaded.plan.backup.as_ref().map_or(&[], |backup| &backup.items)
+    }
+
+    /// The vault, with the recipients that the environment's kind asks for.
+    pub async fn vault(&self) -> Result<Vault, ExecutorError> {
+        let production = self.loaded.plan.environment_kind == crate::model::EnvironmentKind::Production;
+        self.site.vault(production).await
+    }
+
+    async fn row(
+        &self,
+        id: &BackupId,
+        size_bytes: u64,
+        manifest: crate::model::Digest,
+    ) -> Result<BackupRow, ExecutorError> {
+        let now = self.site.store.now().await?;
+        Ok(BackupRow {
+            id: id.to_string(),
+            run: self.journal.run().header.id.clone(),
+            system: self.loaded.plan.system.clone(),
+            environment: self.loaded.plan.environment.clone(),
+            taken_at: now,
+            size_bytes,
+            vault: self.site.project.vault.path.clone(),
+            manifest,
+            verified_at: Some(now),
+            broken: None,
+            removed_at: None,
+        })
+    }
+
+    fn backup_id(&self, prefix: &str) -> Result<BackupId, CopyError> {
+        let id = format!("{prefix}{}", uuid::Uuid::now_v7());
+        BackupId::parse(&id).map_err(|error| failed("backup", error))
+    }
+
+    async fn header(&self, id: &BackupId, purpose: Purpose) -> Result<Header, ExecutorError> {
+        let plan = &self.loaded.plan;
+        let quiesced = plan.quiesce.iter().map(|quiesce| {
+            let mut what = quiesce.quiesce.services.clone();
+            what.extend(quiesce.quiesce.stop.iter().map(|words| words.join(" ")));
+            format!("{}: {}", quiesce.server, what.join(", "))
+        });
+        Ok(Header {
+            id: id.clone(),
+            system: plan.system.clone(),
+            environment: plan.environment.clone(),
+            run: self.journal.run().header.id.clone(),
+            purpose,
+            taken_at: self.site.store.now().await?,
+            items: self
+                .items()
+                .iter()
+                .filter(|item| purpose == Purpose::Full || item.part != Part::Logs)
+                .cloned()
+                .collect(),
+            waived: plan.backup.as_ref().map(|backup| backup.left_out.clone()).unwrap_or_default(),
+            quiesced: quiesced.collect(),
+        })
+    }
+
+    /// Asks every item whether it can be copied and how large it is, in one round trip a server.
+    async fn estimates(&self, items: &[Item]) -> Result<BTreeMap<String, Estimate>, CopyError> {
+        let mut servers: BTreeMap<&ServerName, Vec<&Item>> = BTreeMap::new();
+        for item in items {
+            servers.entry(&item.server).or_default().push(item);
+        }
+        let mut estimates = BTreeMap::new();
+        for (server, items) in servers {
+            let session = self.fleet.session_again(server).await.map_err(|error| lost(server, error))?;
+            let frames = items.iter().map(|item| {
+                Frame::ask(item.run_as(), item.preflight()).timeout(std::time::Duration::from_secs(600))
+            });
+            let replies = session.run(frames.collect()).await.map_err(|error| lost(server, error.into()))?;
+            let mut replies = replies.into_iter();
+            for item in items {
+                let answer =
+                    look::next_answer(&mut replies, server).map_err(|error| lost(server, error.into()))?;
+                let answer = answer.ok_or_else(|| failed(&item.id, "the server did not answer"))?;
+                let estimate = item.read_preflight(&answer).map_err(|error| failed(&item.id, error))?;
+                for warning in &estimate.warnings {
+                    self.journal.watch().note(&format!("{}: {warning}", item.id));
+                }
+                estimates.insert(item.id.clone(), estimate);
+            }
+        }
+        Ok(estimates)
+    }
+
+    /// Streams one item into the vault's spool; once more when the vault says that it may help, or
+    /// the line was cut.
+    async fn copy_item(
+        &self,
+        spool: &mut Spool,
+        item: &Item,
+        estimate: &Estimate,
+        safety: bool,
+    ) -> Result<u64, CopyError> {
+        let script = if safety { item.safety_dump() } else { item.dump() };
+        let mut again = true;
+        loop {
+            let session =
+                self.fleet.session_again(&item.server).await.map_err(|error| lost(&item.server, error))?;
+            let mut writer = spool.receive(item, estimate).await?;
+            let (status, stderr) = match session.download(&item.run_as(), &script, &mut writer).await {
+                Ok(end) => (end.status, end.stderr),
+                Err(error) if error.is_lost() && again => {
+                    again = false;
+                    continue;
+                }
+                Err(error) => return Err(lost(&item.server, error.into())),
+            };
+            let _ = writer.shutdown().await;
+            let stderr = self.site.redact_bytes(&stderr);
+            match spool.accept(writer, &status, &stderr).await {
+                Ok(manifest) => return Ok(manifest.size),
+                Err(error) if error.retry() && again && status != Status::TimedOut => again = false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn lost(server: &ServerName, error: ExecutorError) -> CopyError {
+    match error {
+        ExecutorError::Transport(error) => {
+            CopyError::Lost(server.clone(), format!("server `{server}` cannot be used: {error}"))
+        }
+        other => CopyError::Executor(other),
+    }
+}

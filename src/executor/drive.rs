@@ -1,0 +1,420 @@
+//! The loop: decide, record, perform, record, decide again.
+
+use super::{
+    ExecutorError, Loaded, Site,
+    change::Changing,
+    fleet::Fleet,
+    interrupt::Interrupt,
+    journal::{Extra, Journal, Watch},
+    predict,
+    verify::verify,
+};
+use crate::{
+    approval::{self, window},
+    backup::{BackupId, VerifiedBackup},
+    model::{EnvironmentKind, ExitCode, Language, RunId, canonical},
+    notify::{Notice, NoticeKind, Recipient},
+    plan::SecretValues,
+    run::{BackupState, Effect, Event, Evidence, Failure, Goal, Run, decide},
+    store::Claimed,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How often a waiting run looks for decisions.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How long a driver waits at a gate or for a window before it leaves the run waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience(pub Duration);
+
+impl Patience {
+    /// Does not wait: the run is stored as waiting and the process ends.
+    pub const NONE: Self = Self(Duration::ZERO);
+}
+
+/// Drives a run as far as it goes.
+pub async fn drive(
+    site: &Site,
+    id: &RunId,
+    patience: Patience,
+    interrupt: &Interrupt,
+    watch: Arc<dyn Watch>,
+) -> Result<ExitCode, ExecutorError> {
+    let journal = Journal::take(site, id, watch).await?;
+    let result = Driver::new(site, &journal, patience, interrupt).await;
+    let result = match result {
+        Ok(driver) => driver.drive().await,
+        Err(error) => Err(error),
+    };
+    journal.release().await;
+    result
+}
+
+/// Starts to drive a run again: servers are asked what became of what was begun.
+pub async fn resume(
+    site: &Site,
+    id: &RunId,
+    patience: Patience,
+    interrupt: &Interrupt,
+    watch: Arc<dyn Watch>,
+) -> Result<ExitCode, ExecutorError> {
+    let journal = Journal::take(site, id, watch).await?;
+    let ended = journal.run().ended.is_some();
+    if !ended {
+        let event = Event::Resumed { by: site.caller.account.clone(), epoch: journal.epoch() };
+        if let Err(error) = journal.append(event).await {
+            journal.release().await;
+            return Err(error);
+        }
+    }
+    let result = match Driver::new(site, &journal, patience, interrupt).await {
+        Ok(driver) => driver.drive().await,
+        Err(error) => Err(error),
+    };
+    journal.release().await;
+    result
+}
+
+struct Driver<'a> {
+    site: &'a Site,
+    journal: &'a Journal,
+    loaded: Loaded,
+    patience: Duration,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Driver<'a> {
+    async fn new(
+        site: &'a Site,
+        journal: &'a Journal,
+        patience: Patience,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, ExecutorError> {
+        let plan = journal.run().header.plan;
+        let loaded = Loaded::of(site, plan).await?;
+        Ok(Self { site, journal, loaded, patience: patience.0, interrupt })
+    }
+
+    async fn drive(&self) -> Result<ExitCode, ExecutorError> {
+        let fleet = Fleet::changing(self.site, &self.loaded.plan, self.journal.epoch());
+        let mut secrets = None;
+        let mut waited = Duration::ZERO;
+        loop {
+            let run = self.journal.run().clone();
+            let evidence = self.evidence(&run).await?;
+            let effect = decide(&run, &evidence);
+            if self.interrupt.asked()
+                && !matches!(effect, Effect::Over(_) | Effect::End(..) | Effect::Halt(_))
+            {
+                self.journal.append(Event::Interrupted).await?;
+                fleet.close().await;
+                return Ok(ExitCode::Interrupted);
+            }
+            match effect {
+                Effect::AwaitDecision if waited < self.patience => waited += self.pause().await,
+                Effect::AwaitDecision => return Ok(ExitCode::Waiting),
+                Effect::AwaitWindow(opens) => {
+                    if !run.window_awaited {
+                        self.journal.append(Event::WindowAwaited { opens }).await?;
+                    }
+                    if waited >= self.patience {
+                        return Ok(ExitCode::WindowClosed);
+                    }
+                    waited += self.pause().await;
+                }
+                Effect::Over(exit) => return Ok(code(exit)),
+                Effect::Halt(why) => {
+                    if run.stuck.is_none() {
+                        self.journal.append(Event::BecameStuck { why }).await?;
+                    }
+                    fleet.close().await;
+                    return Ok(ExitCode::Stuck);
+                }
+                Effect::End(exit, words) => {
+                    self.end(&run, &fleet, exit, words).await?;
+                    fleet.close().await;
+                    return Ok(exit);
+                }
+                other => {
+                    let needs_secrets = matches!(
+                        other,
+                        Effect::Change(_)
+                            | Effect::Restore(_)
+                            | Effect::StartServices
+                            | Effect::Quiesce
+                            | Effect::TakeBackup(_)
+                            | Effect::SafetyCopy
+                    );
+                    if needs_secrets && secrets.is_none() {
+                        secrets = Some(self.site.secrets(self.site.project.secrets.keys()).await?);
+                    }
+                    let empty = SecretValues::default();
+                    let changing = Changing {
+                        site: self.site,
+                        loaded: &self.loaded,
+                        journal: self.journal,
+                        fleet: &fleet,
+                        secrets: secrets.as_ref().unwrap_or(&empty),
+                        interrupt: self.interrupt,
+                    };
+                    self.perform(other, &changing).await?;
+                }
+            }
+        }
+    }
+
+    async fn perform(&self, effect: Effect, changing: &Changing<'_>) -> Result<(), ExecutorError> {
+        match effect {
+            Effect::Predict => self.predict(changing.fleet).await,
+            Effect::OpenGate => self.site.open_gate(&self.loaded, self.journal).await,
+            Effect::RecordApproval(approved) => {
+                let gate = self.gate_id();
+                let event = Event::GateApproved {
+                    gate: gate.clone(),
+                    by: approved.by().iter().map(|consent| consent.person.clone()).collect(),
+                    signed: approved.signed(),
+                    valid_until: approved.valid_until(),
+                };
+                self.close_gate(event, gate, "approved").await
+            }
+            Effect::RecordRejection(by, reason) => {
+                let gate = self.gate_id();
+                let words = format!("rejected by {by}: {reason}");
+                let event = Event::GateRejected { gate: gate.clone(), by, reason };
+                self.close_gate(event, gate, "rejected").await?;
+                self.journal.append(Event::Ended { exit: ExitCode::Rejected.number(), words }).await
+            }
+            Effect::RecordExpiry => {
+                let gate = self.gate_id();
+                self.close_gate(Event::GateExpired { gate: gate.clone() }, gate, "expired").await?;
+                let words = "the time to decide, or the approval, ran out".to_owned();
+                self.journal.append(Event::Ended { exit: ExitCode::Expired.number(), words }).await
+            }
+            Effect::Claim(_) => self.claim().await,
+            Effect::Recheck(_) => self.recheck(changing.fleet).await,
+            Effect::TakeBackup(_) => changing.take_backup().await,
+            Effect::Change(permit) => changing.make(&permit).await,
+            Effect::Quiesce => match changing.quiesce().await? {
+                Ok(()) => Ok(()),
+                Err(failure) => self.journal.append(Event::RestoreFailed { failure }).await,
+            },
+            Effect::SafetyCopy => changing.safety_copy().await,
+            Effect::Restore(permit) => changing.restore(&permit).await,
+            Effect::StartServices => changing.start_services().await,
+            Effect::Verify => {
+                let findings = verify(self.site, &self.loaded, changing.fleet, self.interrupt).await?;
+                let good = findings.iter().all(|finding| finding.verdict == "good");
+                let event =
+                    if good { Event::ChecksPassed { findings } } else { Event::ChecksFailed { findings } };
+                self.journal.append(event).await
+            }
+            Effect::AwaitDecision
+            | Effect::AwaitWindow(_)
+            | Effect::Halt(_)
+            | Effect::End(..)
+            | Effect::Over(_) => Ok(()),
+        }
+    }
+
+    async fn evidence(&self, run: &Run) -> Result<Evidence, ExecutorError> {
+        let now = self.site.store.now().await?;
+        let verdict = self.site.verdict(run).await?;
+        let backup = match (&run.header.goal, &run.backup) {
+            (Goal::Restore { backup }, _) if run.claimed => {
+                let id = BackupId::parse(backup).map_err(|error| ExecutorError::input(error.to_string()))?;
+                Some(self.proven(&id).await?)
+            }
+            (_, BackupState::Verified(record)) => record.replay(&run.header.id).ok(),
+            _ => None,
+        };
+        let window = window::is_open(&run.header.judged.windows, now);
+        Ok(Evidence { now, verdict, window, backup, has_backup_plan: self.loaded.plan.backup.is_some() })
+    }
+
+    /// Reads a backup back before it is put over anything.
+    async fn proven(&self, id: &BackupId) -> Result<VerifiedBackup, ExecutorError> {
+        let production = self.loaded.plan.environment_kind == EnvironmentKind::Production;
+        Ok(self.site.vault(production).await?.verify(id).await?)
+    }
+
+    async fn predict(&self, fleet: &Fleet<'_>) -> Result<(), ExecutorError> {
+        let goal = self.journal.run().header.goal.clone();
+        let forecast = match goal {
+            Goal::Change => predict::forecast(self.site, &self.loaded, fleet).await?,
+            _ => predict::restore_forecast(&self.loaded),
+        };
+        if let Some(problem) = forecast.problems.first() {
+            return self.journal.append(Event::PreflightFailed { failure: problem.clone() }).await;
+        }
+        let shown = forecast.shown.store(self.site).await?;
+        let digest = store_prediction(self.site, &forecast.prediction).await?;
+        let event = Event::Predicted {
+            prediction: digest,
+            value: forecast.prediction,
+            shown,
+            observed: forecast.observed,
+        };
+        self.journal.append(event).await
+    }
+
+    /// Rebuilds the plan from the depot and asks the servers again, under the claim.
+    async fn recheck(&self, fleet: &Fleet<'_>) -> Result<(), ExecutorError> {
+        let rebuilt = super::loaded::rebuild(&self.loaded)?;
+        let digest = rebuilt.digest().map_err(|error| ExecutorError::document("plan", error))?;
+        let approved = self.journal.run().prediction.clone();
+        let Some((_, approved)) = approved else {
+            return Err(ExecutorError::input("the run has no prediction"));
+        };
+        if digest != self.journal.run().header.plan {
+            let failure = Failure {
+                at: None,
+                words: "the plan that comes out of the release is not the one that was approved".into(),
+                hint: Some("start a new run".into()),
+                unreachable: false,
+            };
+            return self.journal.append(Event::PreflightFailed { failure }).await;
+        }
+        let forecast = predict::forecast(self.site, &self.loaded, fleet).await?;
+        if let Some(problem) = forecast.problems.first() {
+            return self.journal.append(Event::PreflightFailed { failure: problem.clone() }).await;
+        }
+        let digest = store_prediction(self.site, &forecast.prediction).await?;
+        match approved.staleness(&forecast.prediction) {
+            None => self.journal.append(Event::Rechecked { prediction: digest }).await,
+            Some(stale) => {
+                let shown = forecast.shown.store(self.site).await?;
+                let event = Event::WentStale {
+                    prediction: digest,
+                    value: forecast.prediction,
+                    shown,
+                    observed: forecast.observed,
+                    differences: stale.differences,
+                };
+                self.journal.append(event).await
+            }
+        }
+    }
+
+    async fn claim(&self) -> Result<(), ExecutorError> {
+        let plan = &self.loaded.plan;
+        let servers: Vec<_> =
+            plan.servers.keys().map(|server| (plan.environment.clone(), server.clone())).collect();
+        match self.site.store.claim(self.journal.lease(), &servers).await? {
+            Claimed::Ok => {
+                let event = Event::Claimed {
+                    servers: plan.servers.keys().cloned().collect(),
+                    epoch: self.journal.epoch(),
+                };
+                self.journal.append(event).await
+            }
+            Claimed::HeldBy { run, server, .. } => {
+                Err(ExecutorError::Claimed { run: run.to_string(), server: server.to_string() })
+            }
+        }
+    }
+
+    async fn close_gate(&self, event: Event, gate: String, outcome: &str) -> Result<(), ExecutorError> {
+        let extra = Extra { close: vec![(gate, outcome.to_owned())], ..Extra::default() };
+        self.journal.append_with(vec![event], extra).await
+    }
+
+    fn gate_id(&self) -> String {
+        self.journal.run().gate.as_ref().map(|gate| gate.id.clone()).unwrap_or_default()
+    }
+
+    async fn end(
+        &self,
+        run: &Run,
+        fleet: &Fleet<'_>,
+        exit: ExitCode,
+        words: String,
+    ) -> Result<(), ExecutorError> {
+        for server in self.loaded.plan.servers.keys() {
+            if run.changed
+                && let Ok(session) = fleet.session(server).await
+            {
+                // Folders of finished units that stay behind do no harm.
+                let _ = session.forget_units(&run.header.id).await;
+            }
+        }
+        let policy = (exit == ExitCode::Done && run.header.goal == Goal::Change)
+            .then(|| self.policy_after(run))
+            .transpose()?;
+        let extra = Extra { outbox: self.ended_notice(run, exit, &words), policy, ..Extra::default() };
+        self.journal.append_with(vec![Event::Ended { exit: exit.number(), words }], extra).await?;
+        if exit == ExitCode::Done && matches!(run.backup, BackupState::Verified(_)) {
+            self.retain().await;
+        }
+        Ok(())
+    }
+
+    /// The policy that the next run here is judged under.
+    fn policy_after(&self, run: &Run) -> Result<String, ExecutorError> {
+        let planned: approval::Judged = (&self.loaded.plan.policy).into();
+        // Weakening holds only when those whom the stricter policy names agreed to it.
+        let agreed =
+            run.header.weakening.is_empty() || run.gate_approved || run.header.judged.approve.is_none();
+        let policy = if agreed { &planned } else { &run.header.judged };
+        canonical(policy).map_err(|error| ExecutorError::document("policy", error))
+    }
+
+    fn ended_notice(&self, run: &Run, exit: ExitCode, words: &str) -> Vec<crate::store::Message> {
+        let Some(person) = run.header.requested_by.as_ref().and_then(|name| self.site.people.0.get(name))
+        else {
+            return Vec::new();
+        };
+        let language = person.language.unwrap_or(self.site.project.language);
+        let title = &self.loaded.plan.title;
+        let environment = &run.header.environment;
+        let subject = match language {
+            Language::Es => format!("{title} en {environment}: la ejecución terminó ({})", exit.number()),
+            Language::En => format!("{title} in {environment}: the run ended ({})", exit.number()),
+        };
+        let notice = Notice {
+            kind: NoticeKind::RunEnded,
+            recipients: vec![Recipient { person: person.name.clone(), mail: person.mail.clone() }],
+            language,
+            subject,
+            text: words.to_owned(),
+            run: run.header.id.clone(),
+            environment: environment.clone(),
+            system: run.header.system.clone(),
+        };
+        notice.message().into_iter().collect()
+    }
+
+    /// Removes backups that are no longer kept. What cannot be removed now is tried at the next run.
+    async fn retain(&self) {
+        if let Err(error) = super::retention::retain(self.site, &self.loaded.plan).await {
+            self.journal.watch().note(&format!("old backups were not removed: {error}"));
+        }
+    }
+
+    async fn pause(&self) -> Duration {
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            () = self.interrupt.wait() => {}
+        }
+        POLL
+    }
+}
+
+async fn store_prediction(
+    site: &Site,
+    prediction: &crate::plan::Prediction,
+) -> Result<crate::model::Digest, ExecutorError> {
+    let text = canonical(prediction).map_err(|error| ExecutorError::document("prediction", error))?;
+    let digest = crate::model::Digest::of(text.as_bytes());
+    site.store.put_document("prediction", digest, &text).await?;
+    Ok(digest)
+}
+
+/// The exit code with this number.
+#[must_use]
+pub fn code(number: u8) -> ExitCode {
+    ExitCode::TABLE
+        .iter()
+        .map(|(code, _)| *code)
+        .find(|code| code.number() == number)
+        .unwrap_or(ExitCode::Failed)
+}

@@ -1,0 +1,132 @@
+//! The executor's error: what kind it is, one cause, what to do next.
+
+use crate::{
+    depot::DepotError, model::ExitCode, plan::PlanError, run::RunError, secret::SecretError,
+    store::StoreError, transport::TransportError, vault::VaultError,
+};
+
+/// Why the executor could not go on. What goes wrong on a server is an event of the run, not this.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// Something given by the caller or written in a file is wrong.
+    #[error("{words}")]
+    Input {
+        /// What.
+        words: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The caller may not do this.
+    #[error("{words}")]
+    Refused {
+        /// Why.
+        words: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// Another process drives the run.
+    #[error("run {run} is being driven by {owner}")]
+    Driven {
+        /// The run.
+        run: String,
+        /// Process and host.
+        owner: String,
+    },
+    /// Another run holds a server.
+    #[error("server `{server}` is claimed by run {run}")]
+    Claimed {
+        /// The run that holds it.
+        run: String,
+        /// One of the servers.
+        server: String,
+    },
+    /// A server could not be used.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The depot.
+    #[error(transparent)]
+    Depot(#[from] DepotError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A secret could not be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// No plan can be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The journal is damaged.
+    #[error("the journal of run {run} is damaged: {source}")]
+    Journal {
+        /// The run.
+        run: String,
+        /// Where.
+        source: RunError,
+    },
+    /// A stored document cannot be read.
+    #[error("a stored {what} cannot be read: {why}")]
+    Document {
+        /// What it is.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// The process was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl ExecutorError {
+    /// An input error.
+    pub fn input(words: impl Into<String>) -> Self {
+        Self::Input { words: words.into(), hint: None }
+    }
+
+    /// An input error with what to do.
+    pub fn input_hint(words: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Input { words: words.into(), hint: Some(hint.into()) }
+    }
+
+    /// A refusal.
+    pub fn refused(words: impl Into<String>) -> Self {
+        Self::Refused { words: words.into(), hint: None }
+    }
+
+    /// A stored document that cannot be read.
+    pub fn document(what: &'static str, why: impl ToString) -> Self {
+        Self::Document { what, why: why.to_string() }
+    }
+
+    /// What the process returns.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Input { .. } | Self::Refused { .. } | Self::Plan(_) | Self::Secret(_) | Self::Depot(_) => {
+                ExitCode::BadInput
+            }
+            Self::Driven { .. } | Self::Claimed { .. } => ExitCode::Claimed,
+            Self::Transport(_) => ExitCode::Unreachable,
+            Self::Store(_) | Self::Vault(_) => ExitCode::Failed,
+            Self::Journal { .. } | Self::Document { .. } => ExitCode::Stuck,
+            Self::Interrupted => ExitCode::Interrupted,
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Input { hint, .. } | Self::Refused { hint, .. } => hint.clone(),
+            Self::Driven { run, .. } => Some(format!("wait for it with `esclusa wait {run}`")),
+            Self::Claimed { run, .. } => Some(format!(
+                "see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`"
+            )),
+            Self::Transport(error) => error.hint(),
+            Self::Vault(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The connections of a run: one a server, made when first needed, made again after a loss.
+
+use super::{ExecutorError, Site};
+use crate::{
+    model::{Server, ServerName},
+    plan::Plan,
+    transport::{Credentials, Session, TransportError},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+
+/// How long a lost server is tried again before the run stops: a line that is cut for some seconds
+/// must not end a run, one that is cut for good must be said within a minute.
+pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(40);
+
+/// Time between two tries.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
+
+/// Connections to the servers of one plan.
+pub struct Fleet<'a> {
+    site: &'a Site,
+    plan: &'a Plan,
+    guard: Option<u64>,
+    sessions: Mutex<BTreeMap<ServerName, Arc<Mutex<Option<Arc<Session>>>>>>,
+}
+
+impl<'a> Fleet<'a> {
+    /// Connections that only ask.
+    #[must_use]
+    pub fn asking(site: &'a Site, plan: &'a Plan) -> Self {
+        Self { site, plan, guard: None, sessions: Mutex::default() }
+    }
+
+    /// Connections that may change: servers refuse them once a later epoch has been there.
+    #[must_use]
+    pub fn changing(site: &'a Site, plan: &'a Plan, epoch: u64) -> Self {
+        Self { site, plan, guard: Some(epoch), sessions: Mutex::default() }
+    }
+
+    /// The session of a server; connects where there is none, or the old one is lost.
+    pub async fn session(&self, name: &ServerName) -> Result<Arc<Session>, ExecutorError> {
+        let slot = Arc::clone(self.sessions.lock().await.entry(name.clone()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(session) = slot.as_ref().filter(|session| !session.is_closed()) {
+            return Ok(Arc::clone(session));
+        }
+        let server = &self
+            .plan
+            .servers
+            .get(name)
+            .ok_or_else(|| ExecutorError::input(format!("server `{name}` is not in the plan")))?
+            .server;
+        let session = Arc::new(self.connect(server).await?);
+        *slot = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The session of a server that was reachable before: tried again until patience ends.
+    pub async fn session_again(&self, name: &ServerName) -> Result<Arc<Session>, ExecutorError> {
+        let until = tokio::time::Instant::now() + RECONNECT_PATIENCE;
+        loop {
+            match self.session(name).await {
+                Err(ExecutorError::Transport(error))
+                    if is_passing(&error) && tokio::time::Instant::now() < until =>
+                {
+                    tokio::time::sleep(RECONNECT_PAUSE).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn connect(&self, server: &Server) -> Result<Session, ExecutorError> {
+        let jump = server.jump.as_ref().and_then(|name| {
+            let planned = self.plan.servers.values().map(|planned| &planned.server);
+            planned.chain(self.plan.jumps.values()).find(|other| other.name.as_str() == name)
+        });
+        let credentials = self.credentials(server).await?;
+        let session = Session::connect(server, jump, &credentials, &self.site.options).await?;
+        if let Some(epoch) = self.guard {
+            session.guard(self.site.store.id(), epoch, false).await?;
+        }
+        Ok(session)
+    }
+
+    async fn credentials(&self, server: &Server) -> Result<Credentials, ExecutorError> {
+        let mut credentials = Credentials::default();
+        for (name, slot) in [
+            (&server.password, &mut credentials.password),
+            (&server.sudo_password, &mut credentials.sudo_password),
+            (&server.passphrase, &mut credentials.passphrase),
+        ] {
+            if let Some(name) = name {
+                *slot = Some(self.site.secret(name).await?);
+            }
+        }
+        Ok(credentials)
+    }
+
+    /// Closes every connection in an orderly way.
+    pub async fn close(&self) {
+        for slot in self.sessions.lock().await.values() {
+            if let Some(session) = slot.lock().await.take() {
+                session.close().await;
+            }
+        }
+    }
+}
+
+/// Whether trying again may help.
+#[must_use]
+pub fn is_passing(error: &TransportError) -> bool {
+    error.is_lost() || matches!(error, TransportError::Unreachable { .. })
+}

@@ -1,0 +1,171 @@
+//! Opens runs: a release on an environment becomes a plan, and the plan a run.
+
+use super::{ExecutorError, Site, intake, loaded};
+use crate::{
+    approval::{self, Judged},
+    model::{Digest, EnvironmentKind, EnvironmentName, PlaybookKind, RunId, canonical},
+    plan::{Plan, Release},
+    run::{Goal, RunHeader},
+    store::NewRun,
+};
+
+/// The version of the run header's format.
+pub const RUN_FORMAT: u32 = 1;
+
+/// What a run is opened for.
+pub struct Opening {
+    /// What it is for.
+    pub goal: Goal,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Why, in the words of who asked.
+    pub why: Option<String>,
+    /// The route that it belongs to.
+    pub route: Option<String>,
+}
+
+/// Builds the plan of a release on an environment and stores it.
+pub async fn plan(
+    site: &Site,
+    release: &Release,
+    environment: &EnvironmentName,
+) -> Result<Plan, ExecutorError> {
+    let files = intake::files(site, release).await?;
+    let plan = loaded::build(site, release, &files, environment)?;
+    let text = canonical(&plan).map_err(|error| ExecutorError::document("plan", error))?;
+    site.store.put_document("plan", Digest::of(text.as_bytes()), &text).await?;
+    Ok(plan)
+}
+
+/// Opens a run of a release.
+pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<RunId, ExecutorError> {
+    let plan = plan(site, release, &opening.environment).await?;
+    if plan.servers.is_empty() {
+        return Err(ExecutorError::input_hint(
+            format!("no step of `{}` selects a server of `{}`", release.playbook, opening.environment),
+            "compare the steps' `at:` with the groups of the inventory",
+        ));
+    }
+    let changes_what_is_there = matches!(plan.kind, PlaybookKind::Update | PlaybookKind::Maintenance);
+    if changes_what_is_there && plan.backup.is_none() {
+        return Err(ExecutorError::input_hint(
+            format!(
+                "system `{}` has no backup playbook, so `{}` cannot change it",
+                plan.system, release.playbook
+            ),
+            "write `backup.yaml` beside it; `esclusa init` shows one",
+        ));
+    }
+    let in_force = site.store.policy_in_force(&opening.environment).await?;
+    let planned = &plan.policy;
+    let (judged, weakening) = match in_force {
+        Some(row) => {
+            let old: Judged = serde_json::from_str(&row.policy)
+                .map_err(|error| ExecutorError::document("policy", error))?;
+            approval::stricter(&old, planned)
+        }
+        None => (Judged::from(planned), Vec::new()),
+    };
+    approval::may_run(&judged, site.caller.person.as_ref()).map_err(|refusal| ExecutorError::Refused {
+        words: refusal.to_string(),
+        hint: Some(format!("the policy of `{}` names who may run there", opening.environment)),
+    })?;
+    let release_digest = plan.release;
+    if judged.passed_in_test
+        && opening.goal == Goal::Change
+        && plan.environment_kind == EnvironmentKind::Production
+    {
+        passed_in_test(site, release_digest, &plan).await?;
+    }
+    if judged.approve.is_some() && opening.goal != Goal::Backup {
+        refuse_vacuous_gate(site, &judged).await?;
+    }
+    let id = RunId(uuid::Uuid::now_v7().to_string());
+    let header = RunHeader {
+        format: RUN_FORMAT,
+        id: id.clone(),
+        goal: opening.goal.clone(),
+        system: plan.system.clone(),
+        environment: plan.environment.clone(),
+        environment_kind: plan.environment_kind,
+        playbook: plan.playbook.clone(),
+        version: release.version(),
+        release: release_digest,
+        plan: plan.digest().map_err(|error| ExecutorError::document("plan", error))?,
+        requested_by: site.caller.person.as_ref().map(|person| person.name.clone()),
+        requested_account: site.caller.account.clone(),
+        requested_by_machine: site.caller.person.as_ref().is_some_and(|person| person.machine),
+        why: opening.why,
+        judged,
+        weakening,
+        people: site.people_digest(),
+    };
+    let kind = match opening.goal {
+        Goal::Change => plan.kind.as_str(),
+        Goal::Backup => "backup",
+        Goal::Restore { .. } => "restore",
+    };
+    site.store
+        .open_run(NewRun {
+            id: id.clone(),
+            system: plan.system.clone(),
+            environment: plan.environment.clone(),
+            kind: kind.to_owned(),
+            playbook: plan.playbook.clone(),
+            plan: header.plan,
+            release: header.release,
+            prediction: None,
+            requested_by: header
+                .requested_by
+                .as_ref()
+                .map_or_else(|| site.caller.account.clone(), ToString::to_string),
+            requested_by_machine: header.requested_by_machine,
+            state: "planned".to_owned(),
+            route: opening.route,
+            body: canonical(&header).map_err(|error| ExecutorError::document("run", error))?,
+        })
+        .await?;
+    Ok(id)
+}
+
+/// Refuses a release that has not passed in an environment of kind `test`.
+async fn passed_in_test(site: &Site, release: Digest, plan: &Plan) -> Result<(), ExecutorError> {
+    let tests: Vec<_> = site
+        .inventory
+        .environments
+        .iter()
+        .filter(|e| e.kind == EnvironmentKind::Test)
+        .map(|e| &e.name)
+        .collect();
+    for test in &tests {
+        if site.store.passed(release, test).await? {
+            return Ok(());
+        }
+    }
+    let names: Vec<_> = tests.iter().map(ToString::to_string).collect();
+    Err(ExecutorError::Refused {
+        words: format!(
+            "release {} has not passed in an environment of kind `test`, which `{}` asks for",
+            release.short(),
+            plan.environment
+        ),
+        hint: Some(match names.first() {
+            Some(first) => format!("run it there first: `esclusa run {} --env {first}`", plan.playbook),
+            None => "the inventory has no environment of kind `test`".to_owned(),
+        }),
+    })
+}
+
+/// Refuses to open a run whose gate nobody could ever satisfy.
+async fn refuse_vacuous_gate(site: &Site, judged: &Judged) -> Result<(), ExecutorError> {
+    let requester = site.caller.person.as_ref().map(|person| &person.name);
+    let now = site.store.now().await?;
+    let findings = approval::lint(judged, &site.people, requester, now);
+    match findings.iter().find(|finding| finding.blocks()) {
+        Some(finding) => Err(ExecutorError::Refused {
+            words: finding.message(crate::model::Language::En),
+            hint: Some("see the people file and the environment's `policy.approve`".to_owned()),
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,123 @@
+//! Asks the checks of the data sheet.
+
+use super::{ExecutorError, Loaded, Site, fleet::Fleet, interrupt::Interrupt, look, measure};
+use crate::{
+    check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
+    model::{RunAs, ServerName},
+    plan::PlannedCheck,
+    run::FindingSummary,
+    transport::Frame,
+};
+use futures_util::{StreamExt as _, stream};
+use std::time::Duration;
+
+/// Asks every check of the plan; those of one server one after the other, servers side by side.
+pub async fn verify(
+    site: &Site,
+    loaded: &Loaded,
+    fleet: &Fleet<'_>,
+    interrupt: &Interrupt,
+) -> Result<Vec<FindingSummary>, ExecutorError> {
+    let width = site.project.parallel.clamp(1, 100) as usize;
+    let mut servers: Vec<(ServerName, Vec<(usize, &PlannedCheck)>)> = Vec::new();
+    for (at, planned) in loaded.plan.checks.iter().enumerate() {
+        match servers.iter_mut().find(|(server, _)| *server == planned.server) {
+            Some((_, checks)) => checks.push((at, planned)),
+            None => servers.push((planned.server.clone(), vec![(at, planned)])),
+        }
+    }
+    let mut asking = stream::iter(servers)
+        .map(|(server, checks)| async move {
+            let mut found = Vec::new();
+            for (at, planned) in checks {
+                let finding = until_good(fleet, interrupt, &server, &planned.check).await?;
+                found.push((at, summary(site, &server, &planned.check, finding)));
+            }
+            Ok::<_, ExecutorError>(found)
+        })
+        .buffer_unordered(width);
+    let mut all = Vec::new();
+    while let Some(found) = asking.next().await {
+        all.extend(found?);
+    }
+    all.sort_by_key(|(at, _)| *at);
+    Ok(all.into_iter().map(|(_, finding)| finding).collect())
+}
+
+/// Asks a check until it is good or its attempts are used up.
+async fn until_good(
+    fleet: &Fleet<'_>,
+    interrupt: &Interrupt,
+    server: &ServerName,
+    check: &Check,
+) -> Result<Finding, ExecutorError> {
+    let mut attempt = 1;
+    loop {
+        let measurements = match measurements(fleet, server, check).await {
+            Ok(measurements) => measurements,
+            Err(ExecutorError::Transport(error)) => unreadable(&error.to_string()),
+            Err(other) => return Err(other),
+        };
+        let finding = check::judge(check, &measurements);
+        if finding.verdict == Verdict::Good || attempt >= check.attempts || interrupt.asked() {
+            return Ok(finding);
+        }
+        attempt += 1;
+        tokio::time::sleep(Duration::from_secs(u64::from(check.delay_seconds))).await;
+    }
+}
+
+async fn measurements(
+    fleet: &Fleet<'_>,
+    server: &ServerName,
+    check: &Check,
+) -> Result<Measurements, ExecutorError> {
+    let session = fleet.session_again(server).await?;
+    match &check.question {
+        Question::Http { url, timeout_ms, samples, method } => {
+            measure::http(&session, url, method, *timeout_ms, *samples).await
+        }
+        Question::Tcp { host, port, timeout_ms, samples } => {
+            measure::tcp(&session, host, *port, *timeout_ms, *samples).await
+        }
+        Question::Certificate { host, port, name } => {
+            measure::certificate(&session, host, *port, name.as_deref()).await
+        }
+        _ => {
+            let as_user = check.as_user.clone().map_or(RunAs::Login, RunAs::User);
+            let Some(script) = check.script() else {
+                return Ok(unreadable("nothing to ask"));
+            };
+            let frame = Frame::ask(as_user, script).timeout(Duration::from_secs(120));
+            let answer = look::next_answer(&mut session.run(vec![frame]).await?.into_iter(), server)?;
+            Ok(answer.map_or_else(|| unreadable("no answer"), |answer| check.measure(&answer)))
+        }
+    }
+}
+
+fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) -> FindingSummary {
+    FindingSummary {
+        check: check.id.clone(),
+        server: server.clone(),
+        verdict: word(finding.verdict).to_owned(),
+        lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
+    }
+}
+
+/// Measurements of a question that could not be asked: unknown, whatever was expected.
+fn unreadable(why: &str) -> Measurements {
+    Measurements::from([("answer".to_owned(), Measured::Unknown(why.to_owned()))])
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "good",
+        Verdict::Unknown => "unknown",
+        Verdict::Bad => "bad",
+    }
+}
+
+fn sentence(line: &FindingLine) -> String {
+    let source = line.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    format!("{}: {} (wanted: {}){source}", line.value, line.found, line.wanted)
+}

@@ -1,0 +1,466 @@
+//! One server's way through a stretch.
+//!
+//! All probes go in one round trip. Where a step changes something, its change and the fresh probes
+//! of the steps after it travel together: a changed step costs one round trip, an unchanged one none.
+
+use super::{
+    ExecutorError,
+    change::Changing,
+    loaded::run_as,
+    look::{self, Look},
+};
+use crate::{
+    depot::CappedOutput,
+    model::{Answer, BlobRef, ServerName, Value},
+    module::{Change, Outcome},
+    plan::{Known, PlannedStep, Prepared},
+    run::{Event, InFlight, StepEnd, StepState},
+    transport::{Frame, Reply, Session, TransportError, UnitId, UnitState},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// How many steps are probed ahead: after each change they are probed again.
+const WINDOW: usize = 16;
+
+/// Most output of a change that is kept, in bytes.
+const OUTPUT_MAX: usize = 4 << 20;
+
+/// Characters of a command's last output lines that go into an error.
+const TAIL_CHARACTERS: usize = 2_000;
+
+/// One server and the steps that it goes through.
+pub struct Worker<'a> {
+    with: &'a Changing<'a>,
+    server: ServerName,
+    steps: Vec<&'a PlannedStep>,
+}
+
+/// A step, how it looks, and what its probe answered.
+type Seen<'a> = (&'a PlannedStep, Look, Option<Answer>);
+
+impl<'a> Worker<'a> {
+    /// A worker for `server`.
+    pub fn new(with: &'a Changing<'a>, server: &ServerName, steps: Vec<&'a PlannedStep>) -> Self {
+        Self { with, server: server.clone(), steps }
+    }
+
+    /// Goes through the steps. What goes wrong on the server is in the journal afterwards.
+    pub async fn work(&self) -> Result<(), ExecutorError> {
+        loop {
+            match self.pass().await {
+                // The line was cut: connect again, ask what happened, go on.
+                Err(ExecutorError::Transport(error)) if error.is_lost() => {
+                    self.with.journal.watch().note(&format!("{}: {error}; connecting again", self.server));
+                    if let Err(ExecutorError::Transport(error)) =
+                        self.with.fleet.session_again(&self.server).await
+                    {
+                        return self.lost(&error).await;
+                    }
+                }
+                Err(ExecutorError::Transport(error)) => return self.lost(&error).await,
+                other => return other,
+            }
+        }
+    }
+
+    async fn lost(&self, error: &TransportError) -> Result<(), ExecutorError> {
+        let words = format!("server `{}` cannot be used: {error}", self.server);
+        self.with.journal.append(Event::ServerLost { server: self.server.clone(), words }).await
+    }
+
+    async fn pass(&self) -> Result<(), ExecutorError> {
+        let open: Vec<&PlannedStep> = self.open();
+        if open.is_empty() || self.stopped() {
+            return Ok(());
+        }
+        let session = self.with.fleet.session_again(&self.server).await?;
+        let facts = session.facts().await?;
+        self.settle_flights(&session, &open).await?;
+        loop {
+            if self.stopped() {
+                return Ok(());
+            }
+            let open = self.open();
+            if open.is_empty() {
+                return Ok(());
+            }
+            let known = self.known(&facts);
+            let ahead = self.ahead(&open, &known);
+            if let [(step, Look::Later(name))] = ahead.as_slice() {
+                let words = format!(
+                    "{}: step `{}` needs `{name}`, which no step has registered",
+                    step.place, step.id
+                );
+                self.end(step, 1, StepEnd::Failed { words, output: None, last: true }).await?;
+                return Ok(());
+            }
+            let answers = look::ask(&session, &self.server, &ahead).await?;
+            let seen =
+                ahead.into_iter().zip(answers).map(|((step, look), answer)| (step, look, answer)).collect();
+            self.go_through(&session, seen).await?;
+        }
+    }
+
+    /// Steps of which nothing final is recorded.
+    fn open(&self) -> Vec<&'a PlannedStep> {
+        let run = self.with.journal.run();
+        self.steps
+            .iter()
+            .filter(|step| !run.step(&self.server, &step.id).is_some_and(StepState::is_settled))
+            .copied()
+            .collect()
+    }
+
+    fn stopped(&self) -> bool {
+        let run = self.with.journal.run();
+        run.failure.is_some() || run.lost.is_some() || self.with.interrupt.asked()
+    }
+
+    fn known(&self, facts: &std::collections::BTreeMap<String, Value>) -> Known {
+        let run = self.with.journal.run();
+        let registered = run.registered.get(&self.server).cloned().unwrap_or_default();
+        Known { facts: facts.clone(), registered }
+    }
+
+    /// The next steps, as far as they can be rendered now.
+    fn ahead(&self, open: &[&'a PlannedStep], known: &Known) -> Vec<(&'a PlannedStep, Look)> {
+        let ground = self.with.loaded.ground(self.with.secrets);
+        let mut ahead: Vec<(&PlannedStep, Look)> = Vec::new();
+        for step in open.iter().take(WINDOW) {
+            let looked = look::look(&ground, step, &self.server, known);
+            if matches!(looked, Look::Later(_)) && !ahead.is_empty() {
+                break;
+            }
+            ahead.push((step, looked));
+        }
+        ahead
+    }
+
+    /// Decides step by step; returns after the window, or earlier when something must be looked at anew.
+    async fn go_through(
+        &self,
+        session: &Arc<Session>,
+        seen: VecDeque<Seen<'a>>,
+    ) -> Result<(), ExecutorError> {
+        let mut seen = seen;
+        let mut unchanged = Vec::new();
+        let mut registered = Vec::new();
+        while let Some((step, looked, answer)) = seen.pop_front() {
+            match looked {
+                Look::Later(_) => break,
+                Look::Skipped(when) => {
+                    self.flush(&mut unchanged, &mut registered).await?;
+                    let event =
+                        Event::StepSkipped { server: self.server.clone(), step: step.id.clone(), when };
+                    self.with.journal.append(event).await?;
+                }
+                Look::Broken(words) => {
+                    self.flush(&mut unchanged, &mut registered).await?;
+                    self.end(step, 1, StepEnd::Failed { words, output: None, last: true }).await?;
+                    return Ok(());
+                }
+                Look::Ready(prepared) => match look::judge(&prepared, answer.as_ref()) {
+                    Ok(Outcome::Unchanged(value)) => {
+                        unchanged.push(step.id.clone());
+                        registered.extend(step.register.clone().map(|name| (name, self.redacted(value))));
+                    }
+                    Ok(Outcome::Change(change)) => {
+                        self.flush(&mut unchanged, &mut registered).await?;
+                        if self.stopped() {
+                            return Ok(());
+                        }
+                        match self.change(session, step, &prepared, &change, seen).await? {
+                            Some(rest) => seen = rest,
+                            None => return Ok(()),
+                        }
+                    }
+                    Err(error) => {
+                        self.flush(&mut unchanged, &mut registered).await?;
+                        let attempt = self.attempts(step) + 1;
+                        let last = attempt > step.retries;
+                        let words = self.with.site.redact(&look::located(step, &error));
+                        self.end(step, attempt, StepEnd::Failed { words, output: None, last }).await?;
+                        self.pause(step, last).await;
+                        return Ok(());
+                    }
+                },
+            }
+        }
+        self.flush(&mut unchanged, &mut registered).await
+    }
+
+    /// Makes a change, with the probes of the steps after it in the same round trip. Returns those
+    /// steps with their fresh answers, or nothing when everything must be looked at anew.
+    async fn change(
+        &self,
+        session: &Arc<Session>,
+        step: &'a PlannedStep,
+        prepared: &Prepared,
+        change: &Change,
+        after: VecDeque<Seen<'a>>,
+    ) -> Result<Option<VecDeque<Seen<'a>>>, ExecutorError> {
+        let attempt = self.attempts(step) + 1;
+        for blob in &change.blobs {
+            self.upload(session, step, blob).await?;
+        }
+        let unit = change.once.then(|| self.unit(step, attempt));
+        let diff = look::shown_diff(prepared, change, |text| self.with.site.redact(text));
+        self.with
+            .journal
+            .append(Event::StepStarted {
+                server: self.server.clone(),
+                step: step.id.clone(),
+                attempt,
+                unit: unit.as_ref().map(|unit| unit.as_str().to_owned()),
+                summary: self.with.site.redact(&change.summary),
+                diff: (!diff.is_empty()).then(|| diff.chars().take(16_384).collect()),
+            })
+            .await?;
+        let script = change.script.clone();
+        let frame = match unit {
+            Some(unit) => Frame::unit(run_as(step), unit, script),
+            None => Frame::change(run_as(step), script),
+        };
+        let limit = Duration::from_secs(u64::from(step.timeout_seconds));
+        let mut frames = vec![frame.timeout(limit).output_limit(OUTPUT_MAX)];
+        let probes: Vec<bool> = after
+            .iter()
+            .map(|(step, looked, _)| match look::probe_frame(step, looked) {
+                Some(frame) => {
+                    frames.push(frame);
+                    true
+                }
+                None => false,
+            })
+            .collect();
+        let mut replies = session.run(frames).await?.into_iter();
+        let answer = match replies.next() {
+            Some(Reply::InDoubt) => {
+                self.doubt(step, attempt).await?;
+                return Ok(None);
+            }
+            Some(reply) => reply.answer(&self.server)?,
+            None => return Ok(None),
+        };
+        let good = self.conclude(step, prepared, attempt, &answer).await?;
+        if !good || step.register.is_some() {
+            return Ok(None);
+        }
+        let mut fresh = VecDeque::new();
+        for ((step, looked, _), asked) in after.into_iter().zip(probes) {
+            let answer = if asked { look::next_answer(&mut replies, &self.server)? } else { None };
+            fresh.push_back((step, looked, answer));
+        }
+        Ok(Some(fresh))
+    }
+
+    /// Records how a change ended; true when it is done.
+    async fn conclude(
+        &self,
+        step: &PlannedStep,
+        prepared: &Prepared,
+        attempt: u32,
+        answer: &Answer,
+    ) -> Result<bool, ExecutorError> {
+        let output = self.keep_output(step, answer).await?;
+        match prepared.action.result(answer) {
+            Ok(value) => {
+                let registered = step.register.clone().map(|name| (name, self.redacted(value)));
+                self.end(step, attempt, StepEnd::Changed { registered, output }).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                let last = attempt > step.retries;
+                let words = self.with.site.redact(&look::located(step, &error));
+                let words = with_tail(&words, &self.with.site.redact(&tail(answer)));
+                self.end(step, attempt, StepEnd::Failed { words, output, last }).await?;
+                self.pause(step, last).await;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Asks the server about changes whose end is not recorded: after a loss, a kill or a reboot.
+    async fn settle_flights(
+        &self,
+        session: &Arc<Session>,
+        open: &[&'a PlannedStep],
+    ) -> Result<(), ExecutorError> {
+        for step in open {
+            let flight = match self.with.journal.run().step(&self.server, &step.id) {
+                Some(StepState::Started(flight)) => flight.clone(),
+                _ => continue,
+            };
+            let InFlight { attempt, unit: Some(_) } = flight else { continue };
+            self.settle_unit(session, step, attempt).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_unit(
+        &self,
+        session: &Arc<Session>,
+        step: &'a PlannedStep,
+        attempt: u32,
+    ) -> Result<(), ExecutorError> {
+        let unit = self.unit(step, attempt);
+        let facts = session.facts().await?;
+        let ground = self.with.loaded.ground(self.with.secrets);
+        let answer = match session.observe(&run_as(step), &unit, OUTPUT_MAX).await? {
+            UnitState::Finished(answer) => answer,
+            UnitState::Vanished => return self.doubt(step, attempt).await,
+            // It runs, and a frame with its id waits for it; or it never started, and then nothing has happened.
+            UnitState::Running => {
+                let limit = Duration::from_secs(u64::from(step.timeout_seconds));
+                let frame = Frame::unit(run_as(step), unit, crate::model::Script::default()).timeout(limit);
+                match session.run(vec![frame.output_limit(OUTPUT_MAX)]).await?.into_iter().next() {
+                    Some(Reply::InDoubt) | None => return self.doubt(step, attempt).await,
+                    Some(reply) => reply.answer(&self.server)?,
+                }
+            }
+            UnitState::Absent => {
+                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts))
+                else {
+                    return self.doubt(step, attempt).await;
+                };
+                let answer = look::ask(session, &self.server, &[(step, Look::Ready(prepared))])
+                    .await?
+                    .into_iter()
+                    .next()
+                    .flatten();
+                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts))
+                else {
+                    return self.doubt(step, attempt).await;
+                };
+                match look::judge(&prepared, answer.as_ref()) {
+                    Ok(Outcome::Change(change)) => {
+                        for blob in &change.blobs {
+                            self.upload(session, step, blob).await?;
+                        }
+                        let limit = Duration::from_secs(u64::from(step.timeout_seconds));
+                        let frame = Frame::unit(run_as(step), unit, change.script.clone()).timeout(limit);
+                        match session.run(vec![frame.output_limit(OUTPUT_MAX)]).await?.into_iter().next() {
+                            Some(Reply::InDoubt) | None => return self.doubt(step, attempt).await,
+                            Some(reply) => reply.answer(&self.server)?,
+                        }
+                    }
+                    Ok(Outcome::Unchanged(value)) => {
+                        let registered = step.register.clone().map(|name| (name, self.redacted(value)));
+                        return self.end(step, attempt, StepEnd::Changed { registered, output: None }).await;
+                    }
+                    Err(_) => return self.doubt(step, attempt).await,
+                }
+            }
+        };
+        // How the change is judged does not depend on what the server looks like now.
+        let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts)) else {
+            return self.doubt(step, attempt).await;
+        };
+        self.conclude(step, &prepared, attempt, &answer).await.map(|_| ())
+    }
+
+    async fn doubt(&self, step: &PlannedStep, attempt: u32) -> Result<(), ExecutorError> {
+        let words = format!(
+            "{}: step `{}` was started on `{}`, and nothing says how it ended (no exit status, no process)",
+            step.place, step.id, self.server
+        );
+        self.end(step, attempt, StepEnd::InDoubt { words }).await
+    }
+
+    async fn end(&self, step: &PlannedStep, attempt: u32, end: StepEnd) -> Result<(), ExecutorError> {
+        let event = Event::StepEnded { server: self.server.clone(), step: step.id.clone(), attempt, end };
+        self.with.journal.append(event).await
+    }
+
+    async fn flush(
+        &self,
+        unchanged: &mut Vec<crate::model::StepId>,
+        registered: &mut Vec<(String, Value)>,
+    ) -> Result<(), ExecutorError> {
+        if unchanged.is_empty() {
+            return Ok(());
+        }
+        let event = Event::StepsUnchanged {
+            server: self.server.clone(),
+            steps: std::mem::take(unchanged),
+            registered: std::mem::take(registered),
+        };
+        self.with.journal.append(event).await
+    }
+
+    async fn upload(
+        &self,
+        session: &Session,
+        step: &PlannedStep,
+        blob: &BlobRef,
+    ) -> Result<(), ExecutorError> {
+        let mut source = tokio::fs::File::from_std(self.with.site.depot.open_blob(&blob.digest)?.0);
+        Ok(session.upload(&run_as(step), blob, &mut source).await?)
+    }
+
+    /// Keeps what a change printed, redacted; small outputs of successful ones too, since people ask.
+    async fn keep_output(
+        &self,
+        step: &PlannedStep,
+        answer: &Answer,
+    ) -> Result<Option<crate::model::Digest>, ExecutorError> {
+        let mut text = self.with.site.redact_bytes(&answer.stdout);
+        text.extend(self.with.site.redact_bytes(&answer.stderr));
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let shown = String::from_utf8_lossy(&text);
+        self.with.journal.watch().output(self.server.as_str(), step.id.as_str(), &shown);
+        let mut capped = CappedOutput::default();
+        capped.push(&text);
+        Ok(Some(self.with.site.depot.put_output(capped)?.digest))
+    }
+
+    fn attempts(&self, step: &PlannedStep) -> u32 {
+        match self.with.journal.run().step(&self.server, &step.id) {
+            Some(StepState::Failed { attempt, .. }) => *attempt,
+            // A repeatable change of which no end is recorded is the same attempt, made again.
+            Some(StepState::Started(InFlight { attempt, .. })) => attempt.saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    fn unit(&self, step: &PlannedStep, attempt: u32) -> UnitId {
+        let id = self.with.journal.run().header.id.clone();
+        UnitId::new(&id, &format!("{}/{}/{attempt}", self.server, step.id))
+    }
+
+    fn redacted(&self, value: Value) -> Value {
+        match value {
+            Value::Text(text) => Value::Text(self.with.site.redact(&text)),
+            Value::List(items) => Value::List(items.into_iter().map(|item| self.redacted(item)).collect()),
+            Value::Map(entries) => {
+                Value::Map(entries.into_iter().map(|(key, item)| (key, self.redacted(item))).collect())
+            }
+            other => other,
+        }
+    }
+
+    async fn pause(&self, step: &PlannedStep, last: bool) {
+        if !last {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(u64::from(step.delay_seconds))) => {}
+                () = self.with.interrupt.wait() => {}
+            }
+        }
+    }
+}
+
+/// The last lines that a command printed, standard error before standard output.
+fn tail(answer: &Answer) -> String {
+    let bytes =
+        if answer.stderr.iter().all(u8::is_ascii_whitespace) { &answer.stdout } else { &answer.stderr };
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim();
+    let start = text.char_indices().rev().nth(TAIL_CHARACTERS).map_or(0, |(at, _)| at);
+    text[start..].to_owned()
+}
+
+fn with_tail(words: &str, tail: &str) -> String {
+    if tail.is_empty() || words.contains(tail) { words.to_owned() } else { format!("{words}\n{tail}") }
+}

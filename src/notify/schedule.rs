@@ -1,0 +1,30 @@
+//! When a message that could not be sent is tried again.
+
+use std::time::Duration;
+
+/// Seconds after the first, second, … failure.
+const WAITS_SECONDS: &[u64] = &[30, 2 * 60, 10 * 60, 30 * 60, 2 * 3600, 6 * 3600, 12 * 3600];
+
+/// How often sending a message is tried.
+pub const ATTEMPTS_MAX: u32 = 8;
+
+/// How long to wait after `attempts` failures; nothing once it is given up.
+#[must_use]
+pub fn retry_after(attempts: u32) -> Option<Duration> {
+    let index = usize::try_from(attempts.max(1)).ok()? - 1;
+    WAITS_SECONDS.get(index).copied().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_until_it_is_given_up() {
+        let waits: Vec<Duration> = (1..ATTEMPTS_MAX).map(|n| retry_after(n).unwrap()).collect();
+        assert!(waits.is_sorted() && waits[0] == Duration::from_secs(30));
+        assert_eq!(retry_after(0), Some(waits[0]));
+        assert_eq!(retry_after(ATTEMPTS_MAX), None);
+        assert_eq!(retry_after(u32::MAX), None);
+    }
+}

@@ -1,0 +1,306 @@
+//! Builds a plan: selectors resolved, loops expanded, variables merged, policy and checks attached.
+
+use super::{
+    PLAN_FORMAT, Place, Plan, PlanError, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer,
+    PlannedVersion, Release, render, steps,
+};
+use crate::{
+    backup::{self, BackupSpec, Item, Quiesce, Source},
+    check::{Check, Question},
+    expression::{self, Scope},
+    inventory::Environment,
+    model::{PlaybookKind, Server, ServerName, Value},
+    playbook::{Playbook, variables},
+    system::SystemSheet,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that a plan is made of.
+pub struct BuildInput<'a> {
+    /// The release, whose digest the plan names.
+    pub release: &'a Release,
+    /// The data sheet in it.
+    pub sheet: &'a SystemSheet,
+    /// The playbook in it; for a backup alone, a playbook without steps.
+    pub playbook: &'a Playbook,
+    /// The backup playbook in it.
+    pub backup: Option<&'a BackupSpec>,
+    /// The environment.
+    pub environment: &'a Environment,
+}
+
+/// A plan and the documents that it was built from.
+pub struct RebuildInput<'a> {
+    /// The release.
+    pub release: &'a Release,
+    /// The data sheet in it.
+    pub sheet: &'a SystemSheet,
+    /// The playbook in it.
+    pub playbook: &'a Playbook,
+    /// The backup playbook in it.
+    pub backup: Option<&'a BackupSpec>,
+    /// The plan, whose servers, variables and policy are taken as they are.
+    pub plan: &'a Plan,
+}
+
+/// Builds the plan of a release on an environment.
+pub fn build(input: &BuildInput<'_>) -> Result<Plan, PlanError> {
+    let place = Place {
+        name: input.environment.name.clone(),
+        kind: input.environment.kind,
+        policy: input.environment.policy.clone(),
+    };
+    let all = planned_servers(input)?;
+    assemble(input.release, input.sheet, input.playbook, input.backup, place, all, |servers| {
+        jumps(input.environment, servers)
+    })
+}
+
+/// Builds a plan once more from the same release: equal digests mean that nothing was lost or
+/// reinterpreted since.
+pub fn rebuild(input: &RebuildInput<'_>) -> Result<Plan, PlanError> {
+    let plan = input.plan;
+    let place =
+        Place { name: plan.environment.clone(), kind: plan.environment_kind, policy: plan.policy.clone() };
+    let jumps = plan.jumps.clone();
+    assemble(input.release, input.sheet, input.playbook, input.backup, place, plan.servers.clone(), |_| jumps)
+}
+
+fn assemble(
+    release: &Release,
+    sheet: &SystemSheet,
+    playbook: &Playbook,
+    backup_spec: Option<&BackupSpec>,
+    place: Place,
+    all: BTreeMap<ServerName, PlannedServer>,
+    jumps: impl FnOnce(&BTreeMap<ServerName, PlannedServer>) -> BTreeMap<ServerName, Server>,
+) -> Result<Plan, PlanError> {
+    let inputs = &release.inputs;
+    let expand = |written: &[crate::playbook::Step]| -> Result<Vec<_>, PlanError> {
+        let mut planned = Vec::new();
+        for step in written {
+            planned.extend(steps::expand(step, &place, &all, inputs)?);
+        }
+        Ok(planned)
+    };
+    let planned_steps = expand(&playbook.steps)?;
+    let handlers = expand(&playbook.handlers)?;
+    let backup = backup_spec.map(|spec| planned_backup(spec, &place, &all, inputs)).transpose()?;
+    let quiesce =
+        backup_spec.map(|spec| planned_quiesce(spec, &place, &all, inputs)).transpose()?.unwrap_or_default();
+    let checks = planned_checks(&sheet.checks, &place, &all, inputs)?;
+    let version = planned_version(sheet, &place, inputs, &all)?;
+    let touched: BTreeSet<ServerName> = planned_steps
+        .iter()
+        .chain(&handlers)
+        .flat_map(|step| step.servers.iter().cloned())
+        .chain(backup.iter().flat_map(|backup| backup.items.iter().map(|item| item.server.clone())))
+        .chain(quiesce.iter().map(|quiesce| quiesce.server.clone()))
+        .chain(checks.iter().map(|check| check.server.clone()))
+        .chain(version.iter().map(|version| version.server.clone()))
+        .collect();
+    let servers: BTreeMap<_, _> = all.into_iter().filter(|(name, _)| touched.contains(name)).collect();
+    Ok(Plan {
+        format: PLAN_FORMAT,
+        release: release.digest()?,
+        system: sheet.system.clone(),
+        title: sheet.title.clone(),
+        kind: playbook.kind,
+        playbook: release.playbook.clone(),
+        environment: place.name,
+        environment_kind: place.kind,
+        policy: place.policy,
+        jumps: jumps(&servers),
+        servers,
+        inputs: inputs.clone(),
+        steps: if playbook.kind == PlaybookKind::Backup { Vec::new() } else { planned_steps },
+        handlers,
+        requires: playbook.requires.clone(),
+        version,
+        quiesce,
+        backup,
+        checks,
+    })
+}
+
+fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, PlannedServer>, PlanError> {
+    let mut planned = BTreeMap::new();
+    for server in input.environment.servers.values() {
+        let resolved = variables::resolve(
+            Some(input.sheet),
+            input.playbook,
+            input.environment,
+            server,
+            &input.release.inputs,
+        )
+        .into_iter()
+        .map(|(name, resolved)| (name, resolved.value))
+        .collect();
+        let known = Server { variables: BTreeMap::new(), ..server.clone() };
+        planned.insert(server.name.clone(), PlannedServer { server: known, variables: resolved });
+    }
+    Ok(planned)
+}
+
+/// Servers of the inventory that lead to the planned ones, and those that lead to them.
+fn jumps(
+    environment: &Environment,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+) -> BTreeMap<ServerName, Server> {
+    let mut found = BTreeMap::new();
+    let mut open: Vec<String> = servers.values().filter_map(|planned| planned.server.jump.clone()).collect();
+    while let Some(name) = open.pop() {
+        let Some(server) = environment.servers.values().find(|server| server.name.as_str() == name) else {
+            continue;
+        };
+        let bare = Server { variables: BTreeMap::new(), ..server.clone() };
+        if found.insert(server.name.clone(), bare).is_none() {
+            open.extend(server.jump.clone());
+        }
+    }
+    found
+}
+
+fn planned_backup(
+    spec: &BackupSpec,
+    place: &Place,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+    inputs: &BTreeMap<String, Value>,
+) -> Result<PlannedBackup, PlanError> {
+    let mut wrong = None;
+    let found = std::cell::RefCell::new(&mut wrong);
+    let items = backup::items(spec, |selector| {
+        steps::select(selector, "backup", &place.name, servers).unwrap_or_else(|error| {
+            **found.borrow_mut() = Some(error);
+            Vec::new()
+        })
+    });
+    if let Some(error) = wrong {
+        return Err(error);
+    }
+    let items = items.map_err(|error| PlanError::Backup(error.to_string()))?;
+    let items =
+        items.into_iter().map(|item| rendered(item, place, servers, inputs)).collect::<Result<_, _>>()?;
+    Ok(PlannedBackup { items, left_out: backup::waivers(spec), keep: spec.keep.clone() })
+}
+
+/// Renders the templates of a backup item: paths and names may hold variables of its server.
+fn rendered(
+    item: Item,
+    place: &Place,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+    inputs: &BTreeMap<String, Value>,
+) -> Result<Item, PlanError> {
+    let scope = render::planning_scope(&servers[&item.server], place, &BTreeMap::new(), inputs);
+    let place = format!("backup item `{}`", item.id);
+    let source = match item.source {
+        Source::Apt(names) => Source::Apt(words(&names, &scope, &place)?),
+        Source::Paths(paths) => Source::Paths(words(&paths, &scope, &place)?),
+        Source::Postgresql(name) => Source::Postgresql(render_text(&name, &scope, &place)?),
+        Source::Mariadb(name) => Source::Mariadb(render_text(&name, &scope, &place)?),
+        Source::Sqlite(path) => Source::Sqlite(render_text(&path, &scope, &place)?),
+        Source::Custom { name, dump, load, check } => Source::Custom {
+            dump: words(&dump, &scope, &place)?,
+            load: words(&load, &scope, &place)?,
+            check: check.as_ref().map(|run| words(run, &scope, &place)).transpose()?,
+            name,
+        },
+    };
+    Ok(Item { source, ..item })
+}
+
+fn planned_quiesce(
+    spec: &BackupSpec,
+    place: &Place,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+    inputs: &BTreeMap<String, Value>,
+) -> Result<Vec<PlannedQuiesce>, PlanError> {
+    let mut planned = Vec::new();
+    for quiesce in &spec.quiesce {
+        for server in steps::select(&quiesce.at, "quiesce", &place.name, servers)? {
+            let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
+            let quiesce = Quiesce {
+                services: words(&quiesce.services, &scope, "quiesce")?,
+                stop: quiesce.stop.as_ref().map(|run| words(run, &scope, "quiesce")).transpose()?,
+                start: quiesce.start.as_ref().map(|run| words(run, &scope, "quiesce")).transpose()?,
+                ..quiesce.clone()
+            };
+            planned.push(PlannedQuiesce { quiesce, server });
+        }
+    }
+    Ok(planned)
+}
+
+fn planned_version(
+    sheet: &SystemSheet,
+    place: &Place,
+    inputs: &BTreeMap<String, Value>,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+) -> Result<Option<PlannedVersion>, PlanError> {
+    let Some(probe) = &sheet.version else { return Ok(None) };
+    let Some(server) = steps::select(&probe.at, "version", &place.name, servers)?.into_iter().next() else {
+        return Ok(None);
+    };
+    let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
+    Ok(Some(PlannedVersion {
+        run: words(&probe.run, &scope, "version")?,
+        as_user: probe.as_user.clone(),
+        server,
+    }))
+}
+
+fn planned_checks(
+    checks: &[Check],
+    place: &Place,
+    servers: &BTreeMap<ServerName, PlannedServer>,
+    inputs: &BTreeMap<String, Value>,
+) -> Result<Vec<PlannedCheck>, PlanError> {
+    let mut planned = Vec::new();
+    for check in checks {
+        for server in steps::select(&check.at, &format!("check `{}`", check.id), &place.name, servers)? {
+            let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
+            let mut check = check.clone();
+            check.question = question(&check.question, &scope, &check.id)?;
+            planned.push(PlannedCheck { check, server });
+        }
+    }
+    Ok(planned)
+}
+
+/// Renders the templates of a question: variables of the server and inputs are known by now.
+fn question(question: &Question, scope: &Scope, id: &str) -> Result<Question, PlanError> {
+    let place = format!("check `{id}`");
+    let one = |text: &String| render_text(text, scope, &place);
+    Ok(match question.clone() {
+        Question::Http { url, timeout_ms, samples, method } => {
+            Question::Http { url: one(&url)?, timeout_ms, samples, method }
+        }
+        Question::Tcp { host, port, timeout_ms, samples } => {
+            Question::Tcp { host: one(&host)?, port, timeout_ms, samples }
+        }
+        Question::Service { name } => Question::Service { name: one(&name)? },
+        Question::Process { name } => Question::Process { name: one(&name)? },
+        Question::Command { run, timeout_ms } => {
+            Question::Command { run: words(&run, scope, &place)?, timeout_ms }
+        }
+        Question::File { path } => Question::File { path: one(&path)? },
+        Question::Disk { path } => Question::Disk { path: one(&path)? },
+        Question::Memory => Question::Memory,
+        Question::Certificate { host, port, name } => Question::Certificate { host: one(&host)?, port, name },
+        Question::Query { engine, database, sql } => {
+            Question::Query { engine, database: one(&database)?, sql: one(&sql)? }
+        }
+    })
+}
+
+fn words(words: &[String], scope: &Scope, place: &str) -> Result<Vec<String>, PlanError> {
+    words.iter().map(|word| render_text(word, scope, place)).collect()
+}
+
+fn render_text(text: &str, scope: &Scope, place: &str) -> Result<String, PlanError> {
+    expression::render(text, scope).map_err(|source| PlanError::Expression {
+        place: place.to_owned(),
+        step: "-".to_owned(),
+        source,
+    })
+}

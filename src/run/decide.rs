@@ -1,0 +1,309 @@
+//! What to do next: a pure function of a run's state and of what is so outside of it.
+
+use super::{BackupState, CancelChoice, Goal, Permit, RestorePermit, Run, WayBack};
+use crate::{
+    approval::{Approved, Verdict, window::Opening},
+    backup::VerifiedBackup,
+    model::{ExitCode, PersonName, Timestamp},
+};
+
+/// What [`decide`] must know beyond the journal.
+pub struct Evidence {
+    /// The database's clock.
+    pub now: Timestamp,
+    /// What the open gate's decisions amount to; nothing when no gate is open.
+    pub verdict: Option<Verdict>,
+    /// Whether the windows are open.
+    pub window: Opening,
+    /// The backup to go back to: the run's own once it is verified, or the one to restore.
+    pub backup: Option<VerifiedBackup>,
+    /// Whether the plan has a backup at all.
+    pub has_backup_plan: bool,
+}
+
+/// What the run wants done next.
+#[derive(Debug)]
+pub enum Effect {
+    /// Ask the servers what the plan would change.
+    Predict,
+    /// Open a gate.
+    OpenGate,
+    /// Wait for people.
+    AwaitDecision,
+    /// Record that the gate's decisions suffice.
+    RecordApproval(Approved),
+    /// Record that somebody said no; the run is over.
+    RecordRejection(PersonName, String),
+    /// Record that the time ran out; the run is over.
+    RecordExpiry,
+    /// Wait for the window.
+    AwaitWindow(Option<Timestamp>),
+    /// Claim the servers.
+    Claim(Authority),
+    /// Recompute the plan, ask the servers again.
+    Recheck(Approved),
+    /// Stop what must be quiet, copy, read back.
+    TakeBackup(Authority),
+    /// Make the changes that remain.
+    Change(Permit),
+    /// Stop what must be quiet before something is put back.
+    Quiesce,
+    /// Copy what is there now.
+    SafetyCopy,
+    /// Put back what remains to be put back.
+    Restore(RestorePermit),
+    /// Start what was stopped.
+    StartServices,
+    /// Ask the checks.
+    Verify,
+    /// Stop here; a person is needed. The exit code is 20.
+    Halt(String),
+    /// The run is over.
+    End(ExitCode, String),
+    /// The run was over already.
+    Over(u8),
+}
+
+/// In whose name servers are touched.
+#[derive(Debug, Clone)]
+pub enum Authority {
+    /// By an approval.
+    Approved(Approved),
+    /// A backup alone needs none: it changes nothing.
+    BackupAlone,
+}
+
+/// Returns what to do next.
+#[must_use]
+pub fn decide(run: &Run, evidence: &Evidence) -> Effect {
+    if let Some((exit, _)) = run.ended {
+        return Effect::Over(exit);
+    }
+    if let Some(why) = &run.stuck {
+        return Effect::Halt(why.clone());
+    }
+    if let Some((choice, by, _)) = &run.cancel
+        && let Some(effect) = cancelled(run, evidence, *choice, by)
+    {
+        return effect;
+    }
+    match &run.header.goal {
+        Goal::Backup => backup_alone(run),
+        Goal::Restore { .. } => match ready(run, evidence) {
+            Ok(_) => restore(run, evidence),
+            Err(effect) => effect,
+        },
+        Goal::Change => change(run, evidence),
+    }
+}
+
+fn backup_alone(run: &Run) -> Effect {
+    let done = matches!(run.backup, BackupState::Verified(_));
+    if !run.claimed {
+        return run.failure.as_ref().map_or(Effect::Claim(Authority::BackupAlone), |_| failed(run));
+    }
+    if !done && run.failure.is_none() {
+        return Effect::TakeBackup(Authority::BackupAlone);
+    }
+    if run.quiet {
+        return start_services(run);
+    }
+    if done && run.failure.is_none() {
+        Effect::End(ExitCode::Done, "backup taken and verified".into())
+    } else {
+        failed(run)
+    }
+}
+
+fn change(run: &Run, evidence: &Evidence) -> Effect {
+    if run.restoring {
+        return restore(run, evidence);
+    }
+    if !run.changed && !run.quiet && run.failure.is_some() {
+        return failed(run);
+    }
+    if let Some((_, prediction)) = &run.prediction
+        && !run.claimed
+        && !prediction.may_change()
+    {
+        return match run.checks_passed {
+            None => Effect::Verify,
+            Some(true) => Effect::End(ExitCode::Done, "nothing to change; all checks good".into()),
+            Some(false) => Effect::End(ExitCode::Failed, "nothing to change, but checks failed".into()),
+        };
+    }
+    let approved = match ready(run, evidence) {
+        Ok(approved) => approved,
+        Err(effect) => return effect,
+    };
+    if let Some(lost) = &run.lost {
+        return lost_server(run, lost);
+    }
+    if run.failure.is_some() {
+        return undo(run, evidence);
+    }
+    let way_back = if run.observed.absent {
+        WayBack::FirstInstall
+    } else {
+        match (&run.backup, &evidence.backup) {
+            (BackupState::Verified(_), Some(backup)) => WayBack::Backup(Box::new(backup.clone())),
+            (BackupState::Verified(_), None) => {
+                return Effect::Halt("the run's own backup cannot be opened".into());
+            }
+            _ => return Effect::TakeBackup(Authority::Approved(approved)),
+        }
+    };
+    if !run.steps_completed {
+        return Effect::Change(Permit::new(approved, way_back));
+    }
+    if run.quiet {
+        return if run.services_failure.is_some() { undo(run, evidence) } else { Effect::StartServices };
+    }
+    match run.checks_passed {
+        None => Effect::Verify,
+        Some(true) => Effect::End(ExitCode::Done, "done; all checks good".into()),
+        Some(false) => undo(run, evidence),
+    }
+}
+
+/// Everything before the first touch: prediction, decision, window, claim, asking again.
+fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
+    if run.failure.is_some() && !run.claimed {
+        return Err(failed(run));
+    }
+    if run.prediction.is_none() {
+        return Err(Effect::Predict);
+    }
+    if !run.stale.is_empty() && run.gate.is_some() {
+        return Err(Effect::End(ExitCode::Stale, "more would change than was approved".into()));
+    }
+    let started = run.claimed && (run.rechecked || run.restoring);
+    let approved = approval(run, evidence, started)?;
+    if !run.claimed {
+        if let Opening::Closed { opens } = evidence.window {
+            return Err(Effect::AwaitWindow(opens));
+        }
+        return Err(Effect::Claim(Authority::Approved(approved)));
+    }
+    if !run.rechecked && run.header.goal == Goal::Change {
+        return Err(Effect::Recheck(approved));
+    }
+    Ok(approved)
+}
+
+/// The approval, or what must happen before there is one. Fails closed: without a verdict there is none.
+fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, Effect> {
+    if let Some(approved) = Approved::not_required(&run.header.judged) {
+        return Ok(approved);
+    }
+    if run.gate.is_none() {
+        return Err(Effect::OpenGate);
+    }
+    match &evidence.verdict {
+        Some(Verdict::Approved(approved)) => {
+            // What has begun is finished: the approval must hold until the first change, not after it.
+            if !started && !approved.holds_at(evidence.now) {
+                return Err(Effect::RecordExpiry);
+            }
+            if !run.gate_approved {
+                return Err(Effect::RecordApproval(approved.clone()));
+            }
+            Ok(approved.clone())
+        }
+        Some(Verdict::Rejected { by, reason }) => Err(Effect::RecordRejection(by.clone(), reason.clone())),
+        Some(Verdict::Expired) => Err(Effect::RecordExpiry),
+        Some(Verdict::Void(why)) if started => {
+            Err(Effect::Halt(format!("the approval no longer holds: {why}")))
+        }
+        Some(Verdict::Void(_)) => {
+            Err(Effect::End(ExitCode::Stale, "the people file changed after the gate was opened".into()))
+        }
+        Some(Verdict::Open { .. }) | None => Err(Effect::AwaitDecision),
+    }
+}
+
+fn lost_server(run: &Run, lost: &str) -> Effect {
+    if run.changed {
+        let owed = if run.header.judged.restore_on_failure { "; restore owed" } else { "" };
+        Effect::Halt(format!("{lost}{owed}"))
+    } else if run.quiet {
+        Effect::Halt(format!("{lost}; services may be stopped"))
+    } else {
+        Effect::End(ExitCode::Unreachable, format!("{lost}; nothing was changed"))
+    }
+}
+
+/// What follows a failure: putting back what was changed, or just starting what was stopped.
+fn undo(run: &Run, evidence: &Evidence) -> Effect {
+    if !run.changed {
+        return if run.quiet { start_services(run) } else { failed(run) };
+    }
+    let can = !run.observed.absent && matches!(run.backup, BackupState::Verified(_));
+    if can && run.header.judged.restore_on_failure {
+        return restore(run, evidence);
+    }
+    if run.quiet { start_services(run) } else { failed(run) }
+}
+
+fn restore(run: &Run, evidence: &Evidence) -> Effect {
+    if let Some(lost) = &run.lost {
+        return Effect::Halt(format!("{lost}; restore owed"));
+    }
+    let Some(backup) = evidence.backup.clone() else {
+        return Effect::Halt("the backup to put back cannot be opened".into());
+    };
+    if !run.restore_completed {
+        if !run.quiet || !run.quiesced {
+            return Effect::Quiesce;
+        }
+        if run.safety.is_none() {
+            return Effect::SafetyCopy;
+        }
+        return Effect::Restore(RestorePermit::new(backup));
+    }
+    if run.quiet {
+        return start_services(run);
+    }
+    let by_hand = matches!(run.header.goal, Goal::Restore { .. });
+    match run.checks_passed {
+        None => Effect::Verify,
+        Some(true) if by_hand => Effect::End(ExitCode::Done, "restored; all checks good".into()),
+        Some(true) => Effect::End(
+            ExitCode::Restored,
+            "failed; the previous state is back and its checks are good".into(),
+        ),
+        Some(false) => Effect::Halt("the previous state was put back, but its checks are not good".into()),
+    }
+}
+
+fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> Option<Effect> {
+    let over = || Effect::End(ExitCode::Interrupted, format!("cancelled by {by}"));
+    match choice {
+        _ if !run.changed && run.quiet => Some(start_services(run)),
+        _ if !run.changed => Some(over()),
+        CancelChoice::Restore if run.observed.absent || !matches!(run.backup, BackupState::Verified(_)) => {
+            Some(Effect::Halt("there is no backup of this run to put back; cancel with `--keep`".into()))
+        }
+        CancelChoice::Restore => Some(restore(run, evidence)),
+        CancelChoice::Keep if run.quiet => Some(start_services(run)),
+        CancelChoice::Keep => {
+            Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; left as it is")))
+        }
+        CancelChoice::End => None,
+    }
+}
+
+/// Starts what was stopped, once; a service that does not start again needs a person.
+fn start_services(run: &Run) -> Effect {
+    match &run.services_failure {
+        Some(failure) => Effect::Halt(failure.words.clone()),
+        None => Effect::StartServices,
+    }
+}
+
+fn failed(run: &Run) -> Effect {
+    let (words, unreachable) = run.failure.as_ref().map_or(("failed".to_owned(), false), |failure| {
+        (failure.words.clone(), failure.unreachable && !run.changed)
+    });
+    Effect::End(if unreachable { ExitCode::Unreachable } else { ExitCode::Failed }, words)
+}

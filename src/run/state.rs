@@ -1,0 +1,515 @@
+//! The state of a run: the fold over its journal.
+
+use super::{CancelChoice, Event, Failure, FindingSummary, Goal, Observed, RunHeader, StepEnd};
+use crate::{
+    approval::Gate,
+    backup::VerifiedBackupRecord,
+    model::{Digest, ServerName, StepId, Timestamp, Value},
+    plan::Prediction,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a run is at, in one word: the label in the database and in `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Opened; the servers have not been asked yet, or nothing waits.
+    Planned,
+    /// Waits for people.
+    Waiting,
+    /// Approved; waits for its window.
+    WaitingWindow,
+    /// Holds its servers and copies what is there.
+    BackingUp,
+    /// Changes.
+    Running,
+    /// Starts services and asks the checks.
+    Verifying,
+    /// Puts back what was there.
+    Restoring,
+    /// Needs a person.
+    Stuck,
+    /// Over; the exit code says how.
+    Ended,
+}
+
+impl Phase {
+    /// The label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Waiting => "waiting",
+            Self::WaitingWindow => "waiting_window",
+            Self::BackingUp => "backing_up",
+            Self::Running => "running",
+            Self::Verifying => "verifying",
+            Self::Restoring => "restoring",
+            Self::Stuck => "stuck",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A change that was started and of whose end nothing is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    /// Which attempt.
+    pub attempt: u32,
+    /// Its detached unit, when it is once-only.
+    pub unit: Option<String>,
+}
+
+/// What is recorded of a step on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepState {
+    /// Nothing to do.
+    Unchanged,
+    /// Condition false.
+    Skipped,
+    /// Started, no end recorded.
+    Started(InFlight),
+    /// Done.
+    Changed,
+    /// Failed so many times.
+    Failed {
+        /// How many attempts.
+        attempt: u32,
+        /// Whether no further one follows.
+        last: bool,
+    },
+    /// Outcome unknown.
+    InDoubt,
+}
+
+impl StepState {
+    /// Whether nothing remains to be done.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Unchanged | Self::Skipped | Self::Changed)
+    }
+}
+
+/// How far the run's own backup is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum BackupState {
+    /// Not begun.
+    #[default]
+    None,
+    /// Begun under this id.
+    Started(String),
+    /// Read back and whole.
+    Verified(Box<VerifiedBackupRecord>),
+}
+
+/// Says why an event cannot follow the state it meets: the journal is damaged or was written by
+/// something that broke a promise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {seq} (`{event}`) cannot be: {why}")]
+pub struct RunError {
+    /// Its number.
+    pub seq: u64,
+    /// Its name.
+    pub event: String,
+    /// What is missing for it.
+    pub why: &'static str,
+}
+
+/// A run, as its journal tells it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// What it was opened with.
+    pub header: RunHeader,
+    /// Number of events applied.
+    pub events: u64,
+    /// When the last of them was recorded.
+    pub last_at: Timestamp,
+    /// What the plan would change, as asked last.
+    pub prediction: Option<(Digest, Prediction)>,
+    /// Document with what the prediction says in words and differences.
+    pub shown: Option<Digest>,
+    /// What was seen of the system.
+    pub observed: Observed,
+    /// The gate that is or was open last.
+    pub gate: Option<Gate>,
+    /// Whether that gate's decisions sufficed.
+    pub gate_approved: bool,
+    /// Who approved.
+    pub approved_by: Vec<String>,
+    /// Rejected by whom and why.
+    pub rejected: Option<(String, String)>,
+    /// Whether the time ran out.
+    pub expired: bool,
+    /// Waiting for its window.
+    pub window_awaited: bool,
+    /// Whether the servers are held.
+    pub claimed: bool,
+    /// Whether the servers were asked again under the claim.
+    pub rechecked: bool,
+    /// What would change beyond the approval.
+    pub stale: Vec<(ServerName, StepId, String)>,
+    /// When services were first stopped.
+    pub quiet_since: Option<Timestamp>,
+    /// Whether services are stopped, or may be.
+    pub quiet: bool,
+    /// Whether stopping them was completed.
+    pub quiesced: bool,
+    /// Milliseconds for which services were stopped, in all.
+    pub outage_ms: i64,
+    /// The backup.
+    pub backup: BackupState,
+    /// Bytes copied for each item.
+    pub copied: BTreeMap<String, u64>,
+    /// Steps by server.
+    pub steps: BTreeMap<(ServerName, StepId), StepState>,
+    /// Registered values by server.
+    pub registered: BTreeMap<ServerName, BTreeMap<String, Value>>,
+    /// Whether a change was ever started.
+    pub changed: bool,
+    /// Servers that could not be reached.
+    pub lost: Option<String>,
+    /// Whether steps and handlers are through.
+    pub steps_completed: bool,
+    /// Whether services are up again after the steps, or after the restore.
+    pub services_started: bool,
+    /// What failed first.
+    pub failure: Option<Failure>,
+    /// Why services did not start, when they were started last.
+    pub services_failure: Option<Failure>,
+    /// The checks' findings, asked last.
+    pub findings: Vec<FindingSummary>,
+    /// Whether all of them were good.
+    pub checks_passed: Option<bool>,
+    /// Whether a restore has begun or must.
+    pub restoring: bool,
+    /// The copy of what was there before the restore.
+    pub safety: Option<String>,
+    /// Items that are back.
+    pub restored: BTreeSet<String>,
+    /// Whether all are.
+    pub restore_completed: bool,
+    /// What a person asked.
+    pub cancel: Option<(CancelChoice, String, String)>,
+    /// Why it needs a person.
+    pub stuck: Option<String>,
+    /// How it ended: exit code and words.
+    pub ended: Option<(u8, String)>,
+}
+
+impl Run {
+    /// A run without events.
+    #[must_use]
+    pub fn new(header: RunHeader) -> Self {
+        let restoring = matches!(header.goal, Goal::Restore { .. });
+        Self {
+            header,
+            events: 0,
+            last_at: Timestamp(0),
+            prediction: None,
+            shown: None,
+            observed: Observed::default(),
+            gate: None,
+            gate_approved: false,
+            approved_by: Vec::new(),
+            rejected: None,
+            expired: false,
+            window_awaited: false,
+            claimed: false,
+            rechecked: false,
+            stale: Vec::new(),
+            quiet_since: None,
+            quiet: false,
+            quiesced: false,
+            outage_ms: 0,
+            backup: BackupState::None,
+            copied: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            registered: BTreeMap::new(),
+            changed: false,
+            lost: None,
+            steps_completed: false,
+            services_started: false,
+            failure: None,
+            services_failure: None,
+            findings: Vec::new(),
+            checks_passed: None,
+            restoring,
+            safety: None,
+            restored: BTreeSet::new(),
+            restore_completed: false,
+            cancel: None,
+            stuck: None,
+            ended: None,
+        }
+    }
+
+    /// Replays a journal.
+    pub fn replay(
+        header: RunHeader,
+        events: impl IntoIterator<Item = (Timestamp, Event)>,
+    ) -> Result<Self, RunError> {
+        let mut run = Self::new(header);
+        for (at, event) in events {
+            run.apply(&event, at)?;
+        }
+        Ok(run)
+    }
+
+    /// Applies one event, or says why it cannot follow.
+    pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), RunError> {
+        let seq = self.events + 1;
+        let refuse = |why| Err(RunError { seq, event: event.name(), why });
+        if self.ended.is_some() {
+            return refuse("the run has ended");
+        }
+        if let Some(why) = self.missing_for(event) {
+            return refuse(why);
+        }
+        self.fold(event, at);
+        self.events = seq;
+        self.last_at = at;
+        Ok(())
+    }
+
+    /// What a change lacks: the promises, judged once more at replay.
+    fn missing_for(&self, event: &Event) -> Option<&'static str> {
+        let needs_approval = self.header.judged.approve.is_some();
+        match event {
+            Event::StepStarted { .. } => {
+                if self.header.goal != Goal::Change {
+                    Some("this run changes nothing by steps")
+                } else if !self.claimed {
+                    Some("a change without a claim")
+                } else if needs_approval && !self.gate_approved {
+                    Some("a change without approval")
+                } else if !self.observed.absent && !matches!(self.backup, BackupState::Verified(_)) {
+                    Some("a change without a verified backup")
+                } else {
+                    None
+                }
+            }
+            Event::ItemRestoreStarted { .. } if self.safety.is_none() => {
+                Some("a restore without a copy of what is there")
+            }
+            Event::BackupStarted { .. } | Event::QuiesceStarted | Event::SafetyCopyStarted { .. }
+                if !self.claimed =>
+            {
+                Some("servers are touched without a claim")
+            }
+            Event::Claimed { .. }
+                if needs_approval && !self.gate_approved && !matches!(self.header.goal, Goal::Backup) =>
+            {
+                Some("a claim without approval")
+            }
+            _ => None,
+        }
+    }
+
+    fn fold(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::Predicted { prediction, value, shown, observed } => {
+                self.prediction = Some((*prediction, value.clone()));
+                self.shown = Some(*shown);
+                self.observed = observed.clone();
+            }
+            Event::WentStale { prediction, value, shown, observed, differences } => {
+                self.prediction = Some((*prediction, value.clone()));
+                self.shown = Some(*shown);
+                self.observed = observed.clone();
+                self.stale.clone_from(differences);
+            }
+            Event::PreflightFailed { failure } | Event::BackupFailed { failure } => {
+                self.failure = Some(failure.clone());
+            }
+            Event::ServicesFailed { failure } => {
+                self.services_failure = Some(failure.clone());
+                self.failure.get_or_insert_with(|| failure.clone());
+            }
+            Event::GateOpened { gate } => {
+                self.gate = Some((**gate).clone());
+                self.gate_approved = false;
+            }
+            Event::GateApproved { by, .. } => {
+                self.gate_approved = true;
+                self.approved_by = by.iter().map(ToString::to_string).collect();
+            }
+            Event::GateRejected { by, reason, .. } => self.rejected = Some((by.to_string(), reason.clone())),
+            Event::GateExpired { .. } => self.expired = true,
+            Event::WindowAwaited { .. } => self.window_awaited = true,
+            Event::Claimed { .. } => {
+                self.claimed = true;
+                self.window_awaited = false;
+            }
+            Event::Rechecked { .. } => self.rechecked = true,
+            Event::QuiesceStarted => {
+                self.quiet = true;
+                self.services_started = false;
+                self.quiesced = false;
+                self.quiet_since = self.quiet_since.or(Some(at));
+            }
+            Event::Quiesced => self.quiesced = true,
+            Event::BackupStarted { backup } => {
+                self.backup = BackupState::Started(backup.clone());
+                self.copied.clear();
+            }
+            Event::BackupItemCopied { item, bytes, .. } => {
+                self.copied.insert(item.clone(), *bytes);
+            }
+            Event::BackupVerified { record } => self.backup = BackupState::Verified(Box::new(record.clone())),
+            Event::ServerLost { words, .. } => self.lost = Some(words.clone()),
+            Event::StepsCompleted => self.steps_completed = true,
+            Event::ServicesStarting => {}
+            Event::ServicesStarted => {
+                self.quiet = false;
+                self.services_started = true;
+                if let Some(since) = self.quiet_since.take() {
+                    self.outage_ms += at.0 - since.0;
+                }
+            }
+            Event::ChecksPassed { findings } => self.checked(findings, true),
+            Event::ChecksFailed { findings } => self.checked(findings, false),
+            Event::SafetyCopyStarted { .. } => self.restoring = true,
+            Event::SafetyCopyTaken { backup, .. } => self.safety = Some(backup.clone()),
+            Event::SafetyCopyFailed { failure } | Event::RestoreFailed { failure } => {
+                self.stuck = Some(failure.words.clone());
+            }
+            Event::ItemRestoreStarted { .. } | Event::Unknown | Event::Interrupted => {}
+            Event::ItemRestored { item } => {
+                self.restored.insert(item.clone());
+            }
+            Event::RestoreCompleted => {
+                self.restore_completed = true;
+                self.services_failure = None;
+                self.services_started = false;
+                self.checks_passed = None;
+            }
+            Event::CancelAsked { by, choice, reason } => {
+                self.cancel = Some((*choice, by.clone(), reason.clone()));
+                self.stuck = None;
+                self.lost = None;
+            }
+            Event::Resumed { .. } => {
+                self.stuck = None;
+                self.lost = None;
+                self.services_failure = None;
+                if self.restore_completed {
+                    self.checks_passed = self.checks_passed.filter(|passed| *passed);
+                }
+            }
+            Event::BecameStuck { why } => self.stuck = Some(why.clone()),
+            Event::Ended { exit, words } => self.ended = Some((*exit, words.clone())),
+            step => self.fold_step(step),
+        }
+    }
+
+    fn fold_step(&mut self, event: &Event) {
+        match event {
+            Event::StepsUnchanged { server, steps, registered } => {
+                for step in steps {
+                    // A repeatable change whose end was not recorded, and that is found done, was made by this run.
+                    let state = match self.steps.get(&(server.clone(), step.clone())) {
+                        Some(StepState::Started(_)) => StepState::Changed,
+                        _ => StepState::Unchanged,
+                    };
+                    self.steps.insert((server.clone(), step.clone()), state);
+                }
+                let known = self.registered.entry(server.clone()).or_default();
+                known.extend(registered.iter().cloned());
+            }
+            Event::StepSkipped { server, step, .. } => {
+                self.steps.insert((server.clone(), step.clone()), StepState::Skipped);
+            }
+            Event::StepStarted { server, step, attempt, unit, .. } => {
+                self.changed = true;
+                let flight = InFlight { attempt: *attempt, unit: unit.clone() };
+                self.steps.insert((server.clone(), step.clone()), StepState::Started(flight));
+            }
+            Event::StepEnded { server, step, attempt, end } => {
+                let at = format!("{server}: {step}");
+                let state = match end {
+                    StepEnd::Changed { registered, .. } => {
+                        if let Some((name, value)) = registered {
+                            let known = self.registered.entry(server.clone()).or_default();
+                            known.insert(name.clone(), value.clone());
+                        }
+                        StepState::Changed
+                    }
+                    StepEnd::Failed { words, last, .. } => {
+                        if *last {
+                            self.fail(at, words);
+                        }
+                        StepState::Failed { attempt: *attempt, last: *last }
+                    }
+                    StepEnd::InDoubt { words } => {
+                        self.fail(at, words);
+                        StepState::InDoubt
+                    }
+                };
+                self.steps.insert((server.clone(), step.clone()), state);
+            }
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, at: String, words: &str) {
+        let failure = Failure { at: Some(at), words: words.to_owned(), hint: None, unreachable: false };
+        self.failure.get_or_insert(failure);
+    }
+
+    fn checked(&mut self, findings: &[FindingSummary], passed: bool) {
+        self.findings = findings.to_vec();
+        self.checks_passed = Some(passed);
+    }
+
+    /// What is recorded of a step.
+    #[must_use]
+    pub fn step(&self, server: &ServerName, step: &StepId) -> Option<&StepState> {
+        self.steps.get(&(server.clone(), step.clone()))
+    }
+
+    /// Steps that changed something on a server.
+    pub fn changed_steps<'a>(&'a self, server: &'a ServerName) -> impl Iterator<Item = &'a StepId> {
+        self.steps
+            .iter()
+            .filter(move |((on, _), state)| on == server && **state == StepState::Changed)
+            .map(|((_, step), _)| step)
+    }
+
+    /// What the run is at.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        if self.ended.is_some() {
+            Phase::Ended
+        } else if self.stuck.is_some() {
+            Phase::Stuck
+        } else if self.restoring && self.claimed {
+            Phase::Restoring
+        } else if self.steps_completed {
+            Phase::Verifying
+        } else if self.changed {
+            Phase::Running
+        } else if self.claimed {
+            Phase::BackingUp
+        } else if self.window_awaited {
+            Phase::WaitingWindow
+        } else if self.gate.is_some() && !self.gate_approved {
+            Phase::Waiting
+        } else {
+            Phase::Planned
+        }
+    }
+
+    /// The word for the database: the phase, or how it ended.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match &self.ended {
+            None => self.phase().as_str(),
+            Some((0, _)) => "succeeded",
+            Some((3, _)) => "restored",
+            Some((11, _)) => "rejected",
+            Some((12, _)) => "expired",
+            Some((15, _)) => "stale",
+            Some((130, _)) => "cancelled",
+            Some(_) => "failed",
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The keys of the vault: made once, and proven to open what they should.
+
+use super::store::blocking;
+use super::{BackupStore, Vault, VaultError, crypt, folder};
+use crate::backup::BackupId;
+use age::secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use std::io::Write as _;
+use std::path::Path;
+
+/// Makes a new age key: its identity, which is secret, and its recipient, which is not.
+#[must_use]
+pub fn generate_identity() -> (SecretString, String) {
+    let identity = age::x25519::Identity::generate();
+    let secret = SecretString::from(identity.to_string().expose_secret().to_owned());
+    (secret, identity.to_public().to_string())
+}
+
+/// Writes an identity to a new file that only its owner can read; an existing one is never touched.
+pub async fn write_identity(path: &Path, identity: &SecretString) -> Result<(), VaultError> {
+    let (path, identity) = (path.to_owned(), identity.clone());
+    blocking(move || {
+        let mut file = folder::create(&path)?;
+        let bad = |error| VaultError::file("write", &path, error);
+        writeln!(file, "{}", secrecy::ExposeSecret::expose_secret(&identity)).map_err(bad)?;
+        file.sync_all().map_err(bad)
+    })
+    .await
+}
+
+/// What a recovery key was shown to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryCheck {
+    /// The newest backup.
+    pub backup: BackupId,
+    /// Its items, each decrypted to its end.
+    pub items: usize,
+}
+
+impl Vault {
+    /// Opens all of the newest backup with this identity alone, as after the loss of the control
+    /// host.
+    pub async fn check_recovery(&self, identity: &SecretString) -> Result<RecoveryCheck, VaultError> {
+        let text = secrecy::ExposeSecret::expose_secret(identity);
+        let keys =
+            crypt::parse_identities(text).ok_or_else(|| VaultError::Identity("recovery key".into()))?;
+        let vault = self.with_identities(keys);
+        blocking(move || {
+            let newest =
+                BackupStore::list(&vault)?.pop().ok_or_else(|| VaultError::Unknown("newest".into()))?;
+            let (manifest, read) = vault.read_back(&newest.id)?;
+            crate::backup::proof::compare(&manifest, &read)?;
+            Ok(RecoveryCheck { backup: newest.id, items: manifest.items.len() })
+        })
+        .await
+    }
+}
