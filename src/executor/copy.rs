@@ -26,8 +26,12 @@ pub enum CopyError {
 }
 
 impl From<ExecutorError> for CopyError {
+    /// The vault's trouble is the backup's failure; everything else stops the executor.
     fn from(error: ExecutorError) -> Self {
-        Self::Executor(error)
+        match error {
+            ExecutorError::Vault(error) => error.into(),
+            other => Self::Executor(other),
+        }
     }
 }
 
