@@ -10,6 +10,8 @@ mod header;
 mod permit;
 mod phase;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Effect, Evidence, decide};
 pub use event::{CancelChoice, Event, Failure, FindingSummary, Observed, StepEnd};
