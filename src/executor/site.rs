@@ -72,6 +72,11 @@ impl Site {
         {
             caller.person = people.0.values().find(|p| p.database_login.as_deref() == Some(&login)).cloned();
         }
+        let ssh_config = match project.ssh_config.as_deref() {
+            None => transport::ConfigSource::User,
+            Some("none") => transport::ConfigSource::None,
+            Some(file) => transport::ConfigSource::File(root.join(file)),
+        };
         Ok(Self {
             root: root.to_owned(),
             project,
@@ -79,7 +84,7 @@ impl Site {
             people,
             store,
             depot,
-            options: transport::Options::default(),
+            options: transport::Options { ssh_config, ..transport::Options::default() },
             redactor: Arc::default(),
             caller,
         })

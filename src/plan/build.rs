@@ -207,7 +207,9 @@ fn rendered(
             name,
         },
     };
-    Ok(Item { source, ..item })
+    let item = Item { source, ..item };
+    item.check().map_err(|error| PlanError::Backup(error.to_string()))?;
+    Ok(item)
 }
 
 fn planned_quiesce(
