@@ -4,8 +4,13 @@
 use super::Terminal;
 use crate::{
     executor::Watch,
+<<<<<<< HEAD
     model::{ServerName, Timestamp},
     report::{escape, journal},
+=======
+    model::{Language, Timestamp},
+    report::journal,
+>>>>>>> approve
     run::{Event, Run},
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -35,7 +40,8 @@ struct PlainLines {
 
 impl Watch for PlainLines {
     fn event(&self, run: &Run, event: &Event, at: Timestamp) {
-        for line in journal::lines(run, event, at) {
+        let language = self.terminal.language(None, Language::En);
+        for line in journal::lines(run, event, at, language) {
             self.terminal.note(&line);
         }
     }
