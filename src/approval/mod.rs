@@ -24,7 +24,7 @@ pub use lint::{GateFinding, lint};
 pub use policy::{Judged, in_force_after, may_run, people_digest, stricter};
 pub use refusal::Refusal;
 pub use signature::{KeyFingerprint, NAMESPACE, SignError, key_fingerprint, verify_signature};
-pub use signature::{assemble, sign, signed_bytes};
+pub use signature::{assemble, public_half, sign, signed_bytes};
 pub use statement::{Decision, STATEMENT_FORMAT, Statement};
 pub use verdict::{Caller, RecordedDecision, Verdict, Verified, admit, evaluate, verify};
 pub use weakening::Weakening;

@@ -23,6 +23,7 @@ mod plan;
 mod progress;
 mod project;
 mod promote;
+mod records;
 mod restore;
 mod resume;
 mod run;

@@ -3,7 +3,7 @@
 use super::Terminal;
 use crate::{
     executor::Watch,
-    model::Timestamp,
+    model::{Language, Timestamp},
     report::journal,
     run::{Event, Run},
 };
@@ -23,7 +23,8 @@ impl PlainLines {
 
 impl Watch for PlainLines {
     fn event(&self, run: &Run, event: &Event, at: Timestamp) {
-        for line in journal::lines(run, event, at) {
+        let language = self.terminal.language(None, Language::En);
+        for line in journal::lines(run, event, at, language) {
             self.terminal.note(&line);
         }
     }

@@ -7,6 +7,7 @@ pub mod duration;
 pub mod escape;
 pub mod journal;
 pub mod language;
+pub mod lines;
 pub mod moment;
 pub mod sheet;
 pub mod size;

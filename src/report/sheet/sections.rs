@@ -1,7 +1,6 @@
 //! The page's sections, from top to bottom.
 
-use super::super::{duration, escape, language as say, moment, size};
-use super::lines::Lines;
+use super::super::{duration, escape, language as say, lines::Lines, moment, size};
 use super::{
     BackupShown, CHANGES_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome, REASON_COLUMNS, SERVERS_SHOWN, Sheet,
 };
@@ -125,6 +124,11 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
         BackupShown::Older { taken_at } => {
             let when = moment::short(*taken_at, &sheet.zone);
             lines.pair(&label, &say::backup_older(language, when));
+        }
+        BackupShown::Safety { taken_at, parts } => {
+            let when = moment::short(*taken_at, &sheet.zone);
+            let names: Vec<_> = parts.iter().map(|part| part_name(*part, language)).collect();
+            lines.pair(&label, &say::backup_safety(language, when, names.join(", ")));
         }
         BackupShown::None => lines.pair(&label, &say::backup_none(language)),
     }

@@ -1,4 +1,4 @@
-use super::super::escape;
+use super::super::{escape, lines::COLUMNS};
 use super::*;
 use crate::model::Digest;
 use std::{fs, path::PathBuf};
