@@ -12,6 +12,7 @@ mod demo;
 pub mod disk_files;
 mod doctor;
 mod documents;
+mod edit;
 mod error;
 pub mod explain;
 mod history;

@@ -26,8 +26,12 @@ pub enum CopyError {
 }
 
 impl From<ExecutorError> for CopyError {
+    /// The vault's trouble is the backup's failure; everything else stops the executor.
     fn from(error: ExecutorError) -> Self {
-        Self::Executor(error)
+        match error {
+            ExecutorError::Vault(error) => error.into(),
+            other => Self::Executor(other),
+        }
     }
 }
 
@@ -150,10 +154,11 @@ impl Changing<'_> {
         size_bytes: u64,
         manifest: crate::model::Digest,
     ) -> Result<BackupRow, ExecutorError> {
+        let run = self.journal.run().header.id.clone();
         let now = self.site.store.now().await?;
         Ok(BackupRow {
             id: id.to_string(),
-            run: self.journal.run().header.id.clone(),
+            run,
             system: self.loaded.plan.system.clone(),
             environment: self.loaded.plan.environment.clone(),
             taken_at: now,
@@ -178,11 +183,12 @@ impl Changing<'_> {
             what.extend(quiesce.quiesce.stop.iter().map(|words| words.join(" ")));
             format!("{}: {}", quiesce.server, what.join(", "))
         });
+        let run = self.journal.run().header.id.clone();
         Ok(Header {
             id: id.clone(),
             system: plan.system.clone(),
             environment: plan.environment.clone(),
-            run: self.journal.run().header.id.clone(),
+            run,
             purpose,
             taken_at: self.site.store.now().await?,
             items: self

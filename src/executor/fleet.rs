@@ -16,12 +16,15 @@ pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(40);
 /// Time between two tries.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
 
+/// A server's session; locked while it is being made, so that it is made once.
+type Slot = Arc<Mutex<Option<Arc<Session>>>>;
+
 /// Connections to the servers of one plan.
 pub struct Fleet<'a> {
     site: &'a Site,
     plan: &'a Plan,
     guard: Option<u64>,
-    sessions: Mutex<BTreeMap<ServerName, Arc<Mutex<Option<Arc<Session>>>>>>,
+    sessions: Mutex<BTreeMap<ServerName, Slot>>,
 }
 
 impl<'a> Fleet<'a> {

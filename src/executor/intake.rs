@@ -212,7 +212,7 @@ fn sources(
                 _ => vec![Value::Null],
             };
             for item in items {
-                let scope = Scope::from(variables.clone()).with("item", item);
+                let scope = Scope::of(variables.clone()).with("item", item);
                 names.extend(expression::render(src, &scope).ok());
             }
         }

@@ -56,6 +56,10 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             "write `backup.yaml` beside it; `esclusa init` shows one",
         ));
     }
+    if plan.backup.is_some() {
+        // Before anybody decides and anything is claimed: a vault that cannot be used is no way back.
+        site.vault(plan.environment_kind == EnvironmentKind::Production).await?;
+    }
     let in_force = site.store.policy_in_force(&opening.environment).await?;
     let planned = &plan.policy;
     let (judged, weakening) = match in_force {

@@ -11,7 +11,7 @@ pub mod selector;
 pub mod template;
 mod words;
 
-pub use names::{Name, names, names_in_expression, names_in_template};
+pub use names::{Name, names};
 pub use scope::Scope;
 pub use selector::{Selector, SelectorError};
 pub use template::{check, condition, evaluate, render, render_value};

@@ -78,18 +78,6 @@ pub fn names(text: &str, expression: bool) -> Result<BTreeSet<Name>, ExpressionE
     Ok(names)
 }
 
-/// The first words of the names that a template uses; none where it cannot be read.
-#[must_use]
-pub fn names_in_template(text: &str) -> BTreeSet<String> {
-    names(text, false).unwrap_or_default().into_iter().map(|name| name.root).collect()
-}
-
-/// The first words of the names that an expression without braces uses; none where it cannot be read.
-#[must_use]
-pub fn names_in_expression(text: &str) -> BTreeSet<String> {
-    names(text, true).unwrap_or_default().into_iter().map(|name| name.root).collect()
-}
-
 /// How often a root stands in the text without a dot after it.
 fn mentions(text: &str, root: &str) -> usize {
     Regex::new(&format!(r"\b{root}\b\s*(?:[^.\w\s]|$)")).map_or(0, |regex| regex.find_iter(text).count())

@@ -28,6 +28,12 @@ pub const RESERVED: &[&str] = &[
 ];
 
 impl Scope {
+    /// A scope of these variables.
+    #[must_use]
+    pub fn of(variables: BTreeMap<String, Value>) -> Self {
+        Self { values: variables }
+    }
+
     /// Sets one name.
     pub fn set(&mut self, name: impl Into<String>, value: Value) {
         self.values.insert(name.into(), value);
@@ -53,12 +59,6 @@ impl Scope {
 
     pub(super) fn values(&self) -> &BTreeMap<String, Value> {
         &self.values
-    }
-}
-
-impl From<BTreeMap<String, Value>> for Scope {
-    fn from(values: BTreeMap<String, Value>) -> Self {
-        Self { values }
     }
 }
 

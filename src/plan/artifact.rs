@@ -42,7 +42,7 @@ pub fn artifact_request(
 ) -> Result<ArtifactRequest, PlanError> {
     let mut names = inputs.clone();
     names.insert("inputs".into(), Value::Map(inputs.clone()));
-    let scope = Scope::from(names);
+    let scope = Scope::of(names);
     let one = |text: &str| {
         expression::render(text, &scope).map_err(|source| PlanError::Expression {
             place: "artifacts".to_owned(),

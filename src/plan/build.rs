@@ -132,6 +132,7 @@ fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, Planne
             input.environment,
             server,
             &input.release.inputs,
+            &BTreeMap::new(),
         )
         .into_iter()
         .map(|(name, resolved)| (name, resolved.value))

@@ -236,7 +236,7 @@ fn settle(variables: &BTreeMap<String, Value>, fixed: BTreeMap<String, Value>) -
     let mut open: BTreeMap<&String, &Value> =
         variables.iter().filter(|(name, _)| !settled.contains_key(*name)).collect();
     for _ in 0..VARIABLE_DEPTH_MAX {
-        let scope = Scope::from(settled.clone());
+        let scope = Scope::of(settled.clone());
         let before = open.len();
         open.retain(|name, value| match expression::render_value(value, &scope) {
             Ok(value) => settled.insert((*name).clone(), value).is_some(),
@@ -246,7 +246,7 @@ fn settle(variables: &BTreeMap<String, Value>, fixed: BTreeMap<String, Value>) -
             break;
         }
     }
-    Scope::from(settled)
+    Scope::of(settled)
 }
 
 /// A file beside the playbook.

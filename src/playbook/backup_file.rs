@@ -2,7 +2,7 @@
 
 use crate::{
     backup::{BackupSpec, Entry, Keep, Part, PartSpec, Quiesce, Source as Copied},
-    document::{self, Content, Decoder, Diagnostics, Field, Files, Kind, Node, Shape, Source},
+    document::{self, Content, Decoder, Diagnostics, Field, Kind, Node, Shape, Source},
     model::SystemName,
     system::sheet_file::selector,
 };
@@ -101,11 +101,6 @@ pub const BACKUP: Shape = Shape::new(
         Field::optional("keep", Kind::Shape(&KEEP), "How many backups stay."),
     ],
 );
-
-/// Reads the backup playbook at `path`; everything that is wrong goes to `diagnostics`.
-pub fn parse_backup_file(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<BackupSpec> {
-    parse_backup(&Source::read(files, path, diagnostics)?, diagnostics)
-}
 
 /// Reads a backup playbook; everything that is wrong goes to `diagnostics`.
 pub fn parse_backup(source: &Source, diagnostics: &mut Diagnostics) -> Option<BackupSpec> {

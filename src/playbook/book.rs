@@ -31,6 +31,24 @@ pub struct Playbook {
     pub handlers: Vec<Step>,
 }
 
+/// A playbook that has no steps: what a backup alone, or a restore, is planned from.
+#[must_use]
+pub fn without_steps(path: &str, kind: PlaybookKind, system: &SystemName) -> Playbook {
+    Playbook {
+        path: path.to_owned(),
+        kind,
+        system: system.clone(),
+        title: None,
+        inputs: BTreeMap::new(),
+        artifacts: BTreeMap::new(),
+        requires: Requires::default(),
+        route: Vec::new(),
+        variables: BTreeMap::new(),
+        steps: Vec::new(),
+        handlers: Vec::new(),
+    }
+}
+
 /// One module call, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {

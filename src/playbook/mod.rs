@@ -9,10 +9,10 @@ pub mod use_file;
 pub mod validate;
 pub mod variables;
 
-pub use backup_file::{BACKUP, parse_backup, parse_backup_file};
+pub use backup_file::{BACKUP, parse_backup};
 pub use book::{
     ArtifactOrigin, ArtifactSource, ArtifactSpec, InputSpec, Playbook, Requires, Sha256Source, SignatureSpec,
-    Step,
+    Step, without_steps,
 };
-pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook, parse_playbook_file, without_steps};
+pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook};
 pub use variables::{Layer, Resolved, resolve};

@@ -147,35 +147,6 @@ pub fn parse_playbook(
     Some(Parsed { playbook, source, node, steps: step_sources, handlers: handler_sources, used })
 }
 
-/// Reads the playbook at `path`; everything that is wrong goes to `diagnostics`.
-pub fn parse_playbook_file(
-    files: &dyn Files,
-    path: &str,
-    modules: &[&'static Shape],
-    diagnostics: &mut Diagnostics,
-) -> Option<Playbook> {
-    let source = Source::read(files, path, diagnostics)?;
-    Some(parse_playbook(&source, files, modules, diagnostics)?.playbook)
-}
-
-/// A playbook that does nothing by itself: for a run that consists of a backup or a restore.
-#[must_use]
-pub fn without_steps(path: &str, kind: PlaybookKind, system: &SystemName) -> Playbook {
-    Playbook {
-        path: path.to_owned(),
-        kind,
-        system: system.clone(),
-        title: None,
-        inputs: BTreeMap::new(),
-        artifacts: BTreeMap::new(),
-        requires: Requires::default(),
-        route: Vec::new(),
-        variables: BTreeMap::new(),
-        steps: Vec::new(),
-        handlers: Vec::new(),
-    }
-}
-
 fn inputs(decoder: &mut Decoder<'_>, node: &Node) -> BTreeMap<String, InputSpec> {
     let mut inputs = BTreeMap::new();
     for (key, entry) in node.entries_of("inputs") {

@@ -116,17 +116,17 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// The variables of one server with the layers that won; what a `use:` gives is the step's own.
+/// The variables of one server with the layers that won; `with` is what a `use:` gives to a step.
 #[must_use]
-pub fn resolve<'a>(
-    sheet: impl Into<Option<&'a SystemSheet>>,
-    playbook: &'a Playbook,
-    environment: &'a Environment,
-    server: &'a Server,
-    inputs: &'a BTreeMap<String, Value>,
+pub fn resolve(
+    sheet: Option<&SystemSheet>,
+    playbook: &Playbook,
+    environment: &Environment,
+    server: &Server,
+    inputs: &BTreeMap<String, Value>,
+    with: &BTreeMap<String, Value>,
 ) -> BTreeMap<String, Resolved> {
-    let with = BTreeMap::new();
-    let layers = Layers { sheet: sheet.into(), playbook, environment, server, inputs, with: &with };
+    let layers = Layers { sheet, playbook, environment, server, inputs, with };
     let mut resolved = BTreeMap::new();
     layers.each(&mut |name, value, layer, origin| {
         let won = Resolved { value: value.clone(), layer, origin: origin.to_owned() };

@@ -167,6 +167,7 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
 }
 
 /// Everything before the first touch: prediction, decision, window, claim, asking again.
+#[expect(clippy::result_large_err, reason = "made once a turn of the loop, and moved at once")]
 fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
     if run.failure.is_some() && !run.claimed {
         return Err(failed(run));
@@ -192,6 +193,7 @@ fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
 }
 
 /// The approval, or what must happen before there is one. Fails closed: without a verdict there is none.
+#[expect(clippy::result_large_err, reason = "made once a turn of the loop, and moved at once")]
 fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, Effect> {
     if let Some(approved) = Approved::not_required(&run.header.judged) {
         return Ok(approved);

@@ -5,7 +5,7 @@ use super::{
     check_file::{CHECK, read_check},
 };
 use crate::{
-    document::{self, Decoder, Diagnostics, Field, Files, Kind, Node, Shape, Source},
+    document::{self, Decoder, Diagnostics, Field, Kind, Node, Shape, Source},
     expression::Selector,
     inventory::variables::read_variables,
     model::SystemName,
@@ -106,11 +106,6 @@ pub fn parse_sheet(source: &Source, diagnostics: &mut Diagnostics) -> Option<Sys
         variables,
     };
     decoder.finish(sheet)
-}
-
-/// Reads the data sheet at `path`; everything that is wrong goes to `diagnostics`.
-pub fn parse_sheet_file(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<SystemSheet> {
-    parse_sheet(&Source::read(files, path, diagnostics)?, diagnostics)
 }
 
 fn read_version(decoder: &mut Decoder<'_>, node: &Node) -> Option<VersionProbe> {

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Handshakes at once to one sshd; more are refused at random (`MaxStartups`).
 const HANDSHAKES_MAX: usize = 4;
 /// Attempts when a handshake is cut off.
-const ATTEMPTS_MAX: u32 = 5;
+const ATTEMPTS_MAX: u32 = 8;
 /// Longest chain of jumps.
 const JUMPS_MAX: usize = 6;
 /// Time for the login; a person may have to touch a key.
@@ -96,11 +96,17 @@ pub(super) async fn connect(
         match through(&server.name, &hops, options, purpose, None).await {
             Ok(connection) => return Ok(connection),
             Err(Failure::Cut(_)) if attempt < ATTEMPTS_MAX => {
-                tokio::time::sleep(Duration::from_millis(100 * u64::from(2u32.pow(attempt)))).await;
+                tokio::time::sleep(pause(attempt)).await;
             }
             Err(failure) => return Err(failure.into_error(server)),
         }
     }
+}
+
+/// Longer after each attempt, and never the same for two that were refused together.
+fn pause(attempt: u32) -> Duration {
+    let [chance, ..] = *uuid::Uuid::new_v4().as_bytes();
+    Duration::from_millis((100 << attempt.min(4)) + 2 * u64::from(chance))
 }
 
 /// Asks a server for its host keys, one of each kind, without logging in.
@@ -195,6 +201,8 @@ async fn named_hops(names: &[String], options: &Options) -> Result<Vec<Route>, T
 enum Failure {
     /// Cut off before anything happened: the server may be busy.
     Cut(String),
+    /// The two sides have no algorithm in common.
+    Foreign(String),
     Unreachable(String),
     Final(TransportError),
 }
@@ -203,7 +211,7 @@ impl Failure {
     fn into_error(self, server: &Server) -> TransportError {
         match self {
             Self::Final(error) => error,
-            Self::Cut(cause) | Self::Unreachable(cause) => {
+            Self::Cut(cause) | Self::Foreign(cause) | Self::Unreachable(cause) => {
                 let address = server.address.chars().filter(|c| !c.is_control()).collect();
                 TransportError::Unreachable { server: server.name.clone(), address, cause }
             }
@@ -312,6 +320,7 @@ fn kex_failure(error: &russh::Error) -> Failure {
         russh::Error::IO(_) | russh::Error::HUP | russh::Error::Disconnect | russh::Error::Version => {
             Failure::Cut(format!("the handshake was cut off: {error}"))
         }
+        russh::Error::NoCommonAlgo { .. } => Failure::Foreign(error.to_string()),
         other => Failure::Unreachable(other.to_string()),
     }
 }

@@ -34,9 +34,11 @@ e_end() { kill "-$1" "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null; }
 
 e_open() {
   [ -n "${HOME:-}" ] && [ -d "$HOME" ] || HOME=~
+  E_U=$(id -u) || e_fail 'the tool id is missing'
+  # A root shell that kept its user's home must not work in a folder that the user can change.
+  [ "$E_U" != 0 ] || [ -O "$HOME" ] || HOME=~root
   [ -d "$HOME" ] || HOME=/
   export HOME
-  E_U=$(id -u) || e_fail 'the tool id is missing'
   if [ "$E_U" = 0 ] && [ "$HOME" = ~root ] && [ -d /var/lib ]; then E_S=/var/lib/esclusa; else E_S=$HOME/.esclusa; fi
   if [ ! -d "$E_S/streams" ]; then
     mkdir -p "$E_S" && chmod 711 "$E_S" &&

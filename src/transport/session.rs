@@ -319,7 +319,7 @@ impl Session {
         let place = self.channel_place().await?;
         let open = self.connection.client.channel_open_direct_tcpip(host, u32::from(port), "127.0.0.1", 0);
         match tokio::time::timeout(self.options.connect_timeout, open).await {
-            Ok(Ok(channel)) => Ok(Tunnel { stream: channel.into_stream(), _place: place }),
+            Ok(Ok(channel)) => Ok(Tunnel::new(channel.into_stream(), place)),
             Ok(Err(russh::Error::SendError)) => Err(self.lost("the connection is closed")),
             failed => {
                 let cause = match failed {

@@ -13,6 +13,7 @@ mod sink;
 mod spool;
 mod store;
 
+pub use crypt::{Sealer, unseal};
 pub use error::VaultError;
 pub use folder::Summary;
 pub use keys::{RecoveryCheck, generate_identity, write_identity};

@@ -218,3 +218,77 @@ fn the_longest_file_is_read_and_one_byte_more_is_refused() {
     text.push('x');
     assert!(Source::from_bytes("a.yaml", text.as_bytes()).is_err());
 }
+
+/// A good playbook with its files, or its messages.
+fn playbook_of(files: &[(&str, &str)]) -> Result<playbook::Playbook, String> {
+    let memory =
+        Memory(files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect());
+    let mut diagnostics = Diagnostics::default();
+    let source = Source::new(files[0].0, files[0].1);
+    playbook::parse_playbook(&source, &memory, module::SHAPES, &mut diagnostics)
+        .map(|parsed| parsed.playbook)
+        .ok_or_else(|| diagnostics.render(false))
+}
+
+#[test]
+fn a_used_file_stands_in_place_of_its_step_with_its_variables_and_handlers() {
+    let main = "
+kind: maintenance
+system: x
+steps:
+  - {id: first, use: ../shared/site.yaml, at: web, when: facts.os == 'debian', with: {site: one}}
+  - {id: second, use: ../shared/site.yaml, at: db or web, with: {site: two, port: 81}}
+  - {name: Última línea, at: all, command: [echo, 1.20, no], timeout: 90s, retries: 2}
+";
+    let part = "
+variables: {port: 80}
+steps:
+  - {id: write, at: not retired, copy: {content: '{{ site }}:{{ port }}', dest: /etc/site}, notify: reload}
+handlers:
+  - {id: reload, at: all, service: {name: site, state: restarted}}
+";
+    let book = playbook_of(&[("playbooks/x/m.yaml", main), ("playbooks/shared/site.yaml", part)]).unwrap();
+    let ids: Vec<&str> = book.steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(ids, ["first-write", "second-write", "ultima-linea"]);
+    assert_eq!(book.steps[0].at, "(web) and (not retired)");
+    assert_eq!(book.steps[1].at, "(db or web) and (not retired)");
+    assert_eq!(book.steps[0].when.as_deref(), Some("facts.os == 'debian'"));
+    assert_eq!(book.steps[0].variables["port"].scalar().as_deref(), Some("80"));
+    assert_eq!(book.steps[1].variables["port"].scalar().as_deref(), Some("81"));
+    assert_eq!(book.steps[1].notify[0].as_str(), "second-reload");
+    assert_eq!(book.steps[0].place, "playbooks/shared/site.yaml:4");
+    assert_eq!(
+        (book.steps[2].timeout_seconds, book.steps[2].retries, book.steps[0].timeout_seconds),
+        (90, 2, 1800)
+    );
+    let words: Vec<Option<String>> = match book.steps[2].args.get("run") {
+        Some(esclusa::model::Value::List(words)) => words.iter().map(esclusa::model::Value::scalar).collect(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(words, [Some("echo".to_owned()), Some("1.20".to_owned()), Some("no".to_owned())]);
+}
+
+#[test]
+fn production_asks_a_director_even_where_the_inventory_is_silent() {
+    let text = "
+environments:
+  live: {kind: production, servers: {a: {address: h}}}
+  soft: {kind: production, servers: {b: {address: h}}, policy: {approve: none, backup: {max_age: 2h}}}
+  unit: {kind: test, servers: {c: {address: h}}, policy: {approve: {each: [unit], signed: false}}}
+  test: {kind: test, servers: {d: {address: h, port: 2222, become: no}}}
+";
+    let mut diagnostics = Diagnostics::default();
+    let read = inventory::parse_inventory(&Source::new("i.yaml", text), "UTC", &mut diagnostics);
+    let inventory = read.unwrap_or_else(|| panic!("{}", diagnostics.render(false)));
+    let policy = |at: usize| &inventory.environments[at].policy;
+    let rule = policy(0).approve.as_ref().unwrap();
+    assert_eq!(rule.each[0].as_str(), "director");
+    assert_eq!((rule.decide_within_seconds, rule.valid_for_seconds, rule.signed), (604_800, 86_400, true));
+    assert!(policy(0).passed_in_test && policy(0).restore_on_failure);
+    assert!(policy(1).approve.is_none() && policy(1).passed_in_test);
+    assert_eq!(policy(1).backup, esclusa::model::BackupRule::MaxAgeSeconds(7200));
+    let rule = policy(2).approve.as_ref().unwrap();
+    assert_eq!((rule.each[0].as_str(), rule.signed), ("unit", false));
+    assert!(policy(3).approve.is_none() && !policy(3).passed_in_test && policy(3).restore_on_failure);
+    assert_eq!(policy(3).backup, esclusa::model::BackupRule::Own);
+}

@@ -30,7 +30,10 @@ fn every_server_runs_systemd_a_database_of_each_kind_and_sshd() {
         assert_eq!(lab.answer("deploy", server, "sudo mariadb -Ne 'select 1'"), "1");
     }
     assert_eq!(lab.answer("director", "control", "whoami"), "director");
-    assert_eq!(lab.answer("professional", "control", "command -v esclusa"), "/usr/local/bin/esclusa");
+    assert_eq!(
+        lab.answer("professional", "control", "esclusa --version"),
+        format!("esclusa {}", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]

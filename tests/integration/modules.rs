@@ -10,7 +10,7 @@ use esclusa::{
     document,
     model::{BlobRef, Digest, Status, Value},
     module::{Content, ModuleError, Outcome, Place, SHAPES, parse},
-    playbook::parse_playbook_file,
+    playbook::parse_playbook,
 };
 use harness::{Files, Shell, shells};
 use serde_json::json;
@@ -507,7 +507,8 @@ fn every_key_of_every_module_stands_in_an_example_that_is_valid() {
         }
         let project = Project(format!("kind: install\nsystem: wiki\n{text}"));
         let mut diagnostics = document::Diagnostics::default();
-        let playbook = parse_playbook_file(&project, "playbook.yaml", SHAPES, &mut diagnostics);
+        let source = document::Source::read(&project, "playbook.yaml", &mut diagnostics).unwrap();
+        let playbook = parse_playbook(&source, &project, SHAPES, &mut diagnostics);
         assert!(playbook.is_some() && diagnostics.is_empty(), "{path}: {diagnostics:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! The transport against the embedded server and against OpenSSH's sshd.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
 use esclusa::transport::*;
@@ -19,6 +21,8 @@ struct Place {
     server: Server,
     options: Options,
     running: Running,
+    /// Folders that live as long.
+    others: Vec<tempfile::TempDir>,
 }
 
 enum Running {
@@ -54,6 +58,12 @@ fn server(name: &str, port: u16, host_key: &str) -> Server {
         groups: BTreeSet::new(),
         variables: BTreeMap::new(),
     }
+}
+
+/// Says what was not tested, past the capture of passing tests.
+fn left_out(what: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 fn user() -> String {
@@ -107,6 +117,7 @@ async fn embedded_with(shell: &str) -> Place {
         server: server("embedded", port, &host_public),
         options,
         running: Running::Embedded(task),
+        others: Vec::new(),
         folder,
     }
 }
@@ -126,7 +137,7 @@ fn sshd(more: &str) -> Option<Place> {
     let at = |name: &str| folder.path().join(name);
     if !Path::new("/usr/sbin/sshd").exists() {
         assert!(std::env::var_os("CI").is_none(), "OpenSSH's sshd is not installed");
-        eprintln!("LEFT OUT: OpenSSH's sshd is not installed");
+        left_out("LEFT OUT: OpenSSH's sshd is not installed");
         return None;
     }
     std::fs::create_dir_all("/run/sshd").ok();
@@ -160,7 +171,7 @@ fn sshd(more: &str) -> Option<Place> {
     }
     let server = server("openssh", port, &read(at("host.pub")));
     let options = options(folder.path());
-    Some(Place { server, options, running: Running::Sshd(child), folder })
+    Some(Place { server, options, running: Running::Sshd(child), others: Vec::new(), folder })
 }
 
 impl Place {
@@ -292,7 +303,7 @@ async fn dash_bash_and_busybox_serve_as_the_remote_shell() {
         let found = Command::new("sh").args(["-c", &format!("command -v {shell}")]).output().unwrap();
         let path = String::from_utf8(found.stdout).unwrap();
         if path.trim().is_empty() {
-            eprintln!("LEFT OUT: {shell} is not installed");
+            left_out(&format!("LEFT OUT: {shell} is not installed"));
             continue;
         }
         // A PATH in which `sh`, and with busybox every other tool too, is the one under test.
@@ -707,6 +718,18 @@ async fn a_connection_is_forwarded_to_a_port_of_the_server() {
             tunnel.read_to_string(&mut back).await.unwrap();
             assert_eq!(back, "hello");
         }
+        // One that nobody reads does not hold up the shell.
+        let flood = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let flood_port = flood.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = flood.accept().await.unwrap();
+            while stream.write_all(&[0; 65536]).await.is_ok() {}
+        });
+        let unread = session.forward("127.0.0.1", flood_port).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let answer = tokio::time::timeout(Duration::from_secs(15), one(&session, ask("echo alive"))).await;
+        assert_eq!(answer.unwrap().text(), "alive\n");
+        drop(unread);
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let error = session.forward("127.0.0.1", closed).await.unwrap_err();
         assert!(matches!(error, TransportError::Forward { .. }), "{error}");
@@ -800,7 +823,7 @@ async fn two_hundred_commands_do_not_wait_for_nagle() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_connections_at_once_all_come_about() {
-    let Some(place) = sshd("MaxStartups 4:100:5") else { return };
+    let Some(place) = sshd("MaxStartups 6:100:10") else { return };
     let place = Arc::new(place);
     let tasks: Vec<_> = (0..30)
         .map(|_| {
@@ -846,5 +869,599 @@ async fn facts_come_with_the_connection() {
         assert!(matches!(facts["memory_bytes"], Value::Int(bytes) if bytes > 1 << 20));
         assert_eq!(facts["user"], Value::Text(user()));
         assert_eq!(facts["folder"], Value::Text(place.path("home/.esclusa").display().to_string()));
+    }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Host keys
+
+#[tokio::test(flavor = "multi_thread")]
+async fn known_hosts_are_read_as_openssh_reads_them() {
+    let Some(mut place) = sshd("") else { return };
+    let key = bare(&read(place.path("host.pub")));
+    place.server.host_keys.clear();
+    keygen(&place.path("other"), &["-t", "ed25519", "-N", ""]);
+    keygen(&place.path("rsa"), &["-t", "rsa", "-b", "2048", "-N", ""]);
+    let (other, rsa) = (bare(&read(place.path("other.pub"))), bare(&read(place.path("rsa.pub"))));
+    let name = format!("[127.0.0.1]:{}", place.server.port.unwrap());
+    let hashed = |text: &str| {
+        let file = place.path("hashed");
+        std::fs::write(&file, text).unwrap();
+        assert!(
+            Command::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(&file).output().unwrap().status.success()
+        );
+        read(&file)
+    };
+    let port = place.server.port.unwrap();
+    let table: Vec<(&str, String, &str)> = vec![
+        ("nothing", String::new(), "unknown"),
+        ("exact", format!("{name} {key}\n"), "ok"),
+        ("hashed", hashed(&format!("{name} {key}\n")), "ok"),
+        ("hashed, another key", hashed(&format!("{name} {other}\n")), "changed"),
+        ("wildcard", format!("[127.0.*]:{port} {key}\n"), "ok"),
+        ("wildcard for all", format!("* {key}\n"), "ok"),
+        ("negated", format!("[127.*]:{port},!{name} {key}\n"), "unknown"),
+        ("list", format!("example.org,{name},x {key} a comment\n"), "ok"),
+        ("tabs and spaces", format!("  {name}\t{}   \n", key.replace(' ', "  ")), "ok"),
+        ("without the port", format!("127.0.0.1 {key}\n"), "ok"),
+        ("without the port, another key", format!("127.0.0.1 {other}\n"), "unknown"),
+        ("another port", format!("[127.0.0.1]:1 {key}\n"), "unknown"),
+        ("old and new", format!("{name} {other}\n{name} {key}\n"), "ok"),
+        ("another key", format!("{name} {other}\n"), "changed"),
+        ("another kind of key", format!("{name} {rsa}\n"), "changed"),
+        ("revoked", format!("{name} {key}\n@revoked {name} {key}\n"), "revoked"),
+        ("revoked everywhere", format!("{name} {key}\n@revoked * {key}\n"), "revoked"),
+        ("another key revoked", format!("{name} {key}\n@revoked * {other}\n"), "ok"),
+        (
+            "unreadable lines",
+            format!("{name} ssh-ed25519 AAAA!\n{name}\n@what {name} {key}\n# x\n{name} {key}\n"),
+            "ok",
+        ),
+        ("an authority is no host key", format!("@cert-authority {name} {key}\n"), "unknown"),
+        ("not UTF-8", format!("{name} {key} \u{fffd}\n"), "ok"),
+    ];
+    for (what, text, expected) in table {
+        std::fs::write(place.path("known_hosts"), &text).unwrap();
+        let result = place.connect().await;
+        let got = match &result {
+            Ok(_) => "ok",
+            Err(TransportError::UnknownHostKey { key: shown, fingerprint: print, .. }) => {
+                assert_eq!((shown.0.as_str(), fingerprint(shown).as_ref()), (key.as_str(), Some(print)));
+                "unknown"
+            }
+            Err(TransportError::ChangedHostKey { .. }) => "changed",
+            Err(TransportError::RevokedHostKey { .. }) => "revoked",
+            Err(error) => panic!("{what}: {error}"),
+        };
+        assert_eq!(got, expected, "{what}:\n{text}");
+        if let Err(error) = result {
+            assert!(error.nothing_done() && error.hint().is_some());
+        }
+    }
+    // Pinned keys come first, compared without their comment; a revocation counts beside them too.
+    std::fs::write(place.path("known_hosts"), format!("{name} {other}\n")).unwrap();
+    place.server.host_keys = vec![HostKey(format!("{key} some comment"))];
+    place.connect().await.unwrap();
+    place.server.host_keys = vec![HostKey(other.clone())];
+    assert!(matches!(place.connect().await.unwrap_err(), TransportError::ChangedHostKey { .. }));
+    place.server.host_keys = vec![HostKey(key.clone())];
+    std::fs::write(place.path("known_hosts"), format!("@revoked * {key}\n")).unwrap();
+    assert!(matches!(place.connect().await.unwrap_err(), TransportError::RevokedHostKey { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_known_by_its_rsa_key_alone_shows_that_key() {
+    let Some(mut place) = sshd("HostKey @/rsa\nHostKey @/ecdsa") else { return };
+    // The keys were not there when sshd started: start it again.
+    keygen(&place.path("rsa"), &["-t", "rsa", "-b", "2048", "-N", ""]);
+    keygen(&place.path("ecdsa"), &["-t", "ecdsa", "-N", ""]);
+    if let Running::Sshd(child) = &mut place.running {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        *child = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f"])
+            .arg(place.folder.path().join("sshd_config"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+    }
+    let port = place.server.port.unwrap();
+    eventually("sshd", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+    for file in ["rsa.pub", "ecdsa.pub", "host.pub"] {
+        place.server.host_keys = vec![HostKey(bare(&read(place.path(file))))];
+        place.connect().await.unwrap();
+    }
+    let keys = fetch_host_keys(&place.server, None, &place.options).await.unwrap();
+    let mut expected: Vec<HostKey> = ["rsa.pub", "ecdsa.pub", "host.pub"]
+        .iter()
+        .map(|file| HostKey(bare(&read(place.path(file)))))
+        .collect();
+    let mut keys = keys;
+    keys.sort();
+    expected.sort();
+    assert_eq!(keys, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_certificate_speaks_for_its_names_while_it_is_valid() {
+    let table = [
+        ("right", vec!["-n", "127.0.0.1,x", "-V", "-1h:+1h"], true),
+        ("another name", vec!["-n", "example.org", "-V", "-1h:+1h"], false),
+        ("expired", vec!["-n", "127.0.0.1", "-V", "-2h:-1h"], false),
+        ("not yet valid", vec!["-n", "127.0.0.1", "-V", "+1h:+2h"], false),
+    ];
+    for (what, arguments, accepted) in table {
+        let Some(mut place) = sshd("HostCertificate @/host-cert.pub") else { return };
+        keygen(&place.path("authority"), &["-t", "ed25519", "-N", ""]);
+        let mut command = Command::new("ssh-keygen");
+        command.args(["-q", "-s"]).arg(place.path("authority")).args(["-I", "id", "-h"]).args(&arguments);
+        assert!(command.arg(place.path("host.pub")).status().unwrap().success());
+        if let Running::Sshd(child) = &mut place.running {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            *child = Command::new("/usr/sbin/sshd")
+                .args(["-D", "-e", "-f"])
+                .arg(place.folder.path().join("sshd_config"))
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+        }
+        let port = place.server.port.unwrap();
+        eventually("sshd", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+        place.server.host_keys.clear();
+        let authority = bare(&read(place.path("authority.pub")));
+        std::fs::write(place.path("known_hosts"), format!("@cert-authority [127.*]:{port} {authority}\n"))
+            .unwrap();
+        let result = place.connect().await;
+        assert_eq!(result.is_ok(), accepted, "{what}: {result:?}");
+        if !accepted {
+            assert!(matches!(result.unwrap_err(), TransportError::HostCertificate { .. }), "{what}");
+        }
+        let revoked = format!("@cert-authority * {authority}\n@revoked * {authority}\n");
+        std::fs::write(place.path("known_hosts"), revoked).unwrap();
+        assert!(place.connect().await.is_err(), "{what}");
+    }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Logins
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_passphrases_and_certificates_log_in() {
+    let Some(mut place) = sshd("TrustedUserCAKeys @/authority.pub") else { return };
+    keygen(&place.path("authority"), &["-t", "ed25519", "-N", ""]);
+    std::fs::remove_file(place.path(".ssh/id_ed25519")).unwrap();
+    let error = place.connect().await.unwrap_err();
+    assert!(matches!(error, TransportError::LoginRefused { .. }), "{error}");
+
+    // A key with a passphrase, of each kind.
+    for kind in ["ed25519", "ecdsa", "rsa"] {
+        let key = place.path(&format!("secret-{kind}"));
+        keygen(&key, &["-t", kind, "-N", "open sesame"]);
+        std::fs::copy(key.with_extension("pub"), place.path("authorized")).unwrap();
+        place.server.identity_file = Some(format!("~/secret-{kind}"));
+        let error = place.connect().await.unwrap_err();
+        assert!(error.to_string().contains("it needs a passphrase"), "{error}");
+        for (phrase, right) in [("wrong one", false), ("open sesame", true)] {
+            let credentials = Credentials { passphrase: Some(phrase.into()), ..Credentials::default() };
+            let result = Session::connect(&place.server, None, &credentials, &place.options).await;
+            assert_eq!(result.is_ok(), right, "{kind} {phrase}");
+            assert!(!format!("{result:?}{credentials:?}").contains(phrase));
+        }
+    }
+
+    // A certificate beside a key that the server does not know.
+    std::fs::write(place.path("authorized"), "").unwrap();
+    keygen(&place.path("certified"), &["-t", "ed25519", "-N", ""]);
+    place.server.identity_file = Some(place.path("certified").display().to_string());
+    assert!(place.connect().await.is_err());
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-s"]).arg(place.path("authority")).args(["-I", "id", "-n", &user()]);
+    assert!(command.arg(place.path("certified.pub")).status().unwrap().success());
+    place.connect().await.unwrap();
+}
+
+/// An agent of its own.
+struct Agent {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Agent {
+    async fn start(folder: &Path) -> Self {
+        let socket = folder.join("agent");
+        let child =
+            Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+        eventually("the agent", || socket.exists()).await;
+        Self { child, socket }
+    }
+
+    fn add(&self, key: &Path) {
+        let mut command = Command::new("ssh-add");
+        let status = command.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_logs_in_and_signs() {
+    let Some(mut place) = sshd("") else { return };
+    for kind in ["ed25519", "rsa"] {
+        let agent = Agent::start(&place.path("home")).await;
+        let key = place.path(&format!("in-agent-{kind}"));
+        keygen(&key, &["-t", kind, "-N", ""]);
+        agent.add(&key);
+        std::fs::remove_file(&key).unwrap();
+        std::fs::remove_file(place.path(".ssh/id_ed25519")).ok();
+        let public = read(key.with_extension("pub"));
+        std::fs::write(place.path("authorized"), &public).unwrap();
+        assert!(place.connect().await.is_err());
+        place.options.agent = Some(agent.socket.clone());
+        place.connect().await.unwrap();
+
+        let signature =
+            sign_with_agent(Some(&agent.socket), &public, "esclusa-test", b"a message").await.unwrap();
+        std::fs::write(place.path("signature"), &signature).unwrap();
+        std::fs::write(place.path("signers"), format!("me {public}")).unwrap();
+        for (namespace, message, good) in [
+            ("esclusa-test", "a message", true),
+            ("other", "a message", false),
+            ("esclusa-test", "another", false),
+        ] {
+            std::fs::write(place.path("message"), message).unwrap();
+            let mut command = Command::new("ssh-keygen");
+            command.args(["-Y", "verify", "-I", "me", "-n", namespace, "-f"]).arg(place.path("signers"));
+            command
+                .arg("-s")
+                .arg(place.path("signature"))
+                .stdin(std::fs::File::open(place.path("message")).unwrap());
+            let output = command.output().unwrap();
+            assert_eq!(output.status.success(), good, "{kind} {namespace} {message}: {output:?}");
+        }
+        let (_, stranger) = generate_key("x").unwrap();
+        assert!(sign_with_agent(Some(&agent.socket), &stranger, "n", b"m").await.is_err());
+        place.options.agent = None;
+        drop(agent);
+        std::fs::remove_file(place.path("home/agent")).ok();
+    }
+    assert!(sign_with_agent(None, &generate_key("x").unwrap().1, "n", b"m").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ssh_configuration_is_resolved_by_openssh_and_the_inventory_wins() {
+    let Some(mut place) = sshd("") else { return };
+    let port = place.server.port.unwrap();
+    std::fs::rename(place.path(".ssh/id_ed25519"), place.path("elsewhere")).unwrap();
+    let key = bare(&read(place.path("host.pub")));
+    std::fs::write(place.path("known"), format!("the-alias {key}\n")).unwrap();
+    let config = format!(
+        "Host wiki*\n  HostName 127.0.0.1\n  Port {port}\n  User nobody-here\n  HostKeyAlias the-alias\n\
+         \n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\nMatch host 127.0.0.1 user {}\n  ConnectTimeout 9\n",
+        place.path("elsewhere").display(),
+        place.path("known").display(),
+        user()
+    );
+    std::fs::write(place.path("config"), config).unwrap();
+    place.options.ssh_config = ConfigSource::File(place.path("config"));
+    place.options.known_hosts.clear();
+    place.server.address = "wiki-test".to_owned();
+    place.server.port = None;
+    place.server.host_keys.clear();
+    place.connect().await.unwrap();
+    place.server.user = None;
+    let error = place.connect().await.unwrap_err();
+    assert!(matches!(&error, TransportError::LoginRefused { user, .. } if user == "nobody-here"), "{error}");
+    for address in ["-oProxyCommand=touch x", "", "a b", "a\nb"] {
+        place.server.address = address.to_owned();
+        let error = place.connect().await.unwrap_err();
+        assert!(matches!(error, TransportError::Config { .. }), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_behind_others_is_reached_through_each_of_them() {
+    let (Some(jump), Some(mut place)) = (sshd(""), sshd("")) else { return };
+    std::fs::copy(place.path(".ssh/id_ed25519.pub"), jump.path("authorized")).unwrap();
+    // A server of the inventory.
+    let session =
+        Session::connect(&place.server, Some(&jump.server), &Credentials::default(), &place.options)
+            .await
+            .unwrap();
+    let started = Instant::now();
+    for _ in 0..20 {
+        one(&session, ask("true")).await;
+    }
+    assert!(started.elapsed() / 20 < Duration::from_millis(40), "{:?}", started.elapsed() / 20);
+    let mut sink = Vec::new();
+    let script = Script::new("head -c 5000000 /dev/zero");
+    assert_eq!(session.download(&RunAs::Login, &script, &mut sink).await.unwrap().bytes, 5_000_000);
+    // Its key is checked like any other.
+    let mut wrong = jump.server.clone();
+    wrong.host_keys = place.server.host_keys.clone();
+    let error = Session::connect(&place.server, Some(&wrong), &Credentials::default(), &place.options)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, TransportError::ChangedHostKey { .. }), "{error}");
+    // A chain of names of the SSH configuration: through the jump twice.
+    let port = jump.server.port.unwrap();
+    let key = bare(&read(jump.path("host.pub")));
+    std::fs::write(place.path("known_hosts"), format!("[127.0.0.1]:{port} {key}\n")).unwrap();
+    let hop = format!("{}@127.0.0.1:{port}", user());
+    place.server.jump = Some(format!("{hop},{hop}"));
+    let session = place.connect().await.unwrap();
+    assert_eq!(one(&session, ask("echo there")).await.text(), "there\n");
+    // ProxyJump and ProxyCommand of the configuration.
+    place.server.jump = None;
+    place.options.ssh_config = ConfigSource::File(place.path("config"));
+    std::fs::write(
+        place.path("config"),
+        format!("Host 127.0.0.1\n  IdentityFile {}\n", place.path(".ssh/id_ed25519").display())
+            + &format!(
+                "Match originalhost 127.0.0.1 exec \"test %p = {}\"\n  ProxyJump {hop}\n",
+                place.server.port.unwrap()
+            ),
+    )
+    .unwrap();
+    place.connect().await.unwrap();
+    let bash = "bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & exec cat >&3'";
+    std::fs::write(
+        place.path("config"),
+        format!(
+            "Host *\n  ProxyCommand {bash}\n  IdentityFile {}\n",
+            place.path(".ssh/id_ed25519").display()
+        ),
+    )
+    .unwrap();
+    place.connect().await.unwrap();
+}
+
+/// A server that takes passwords alone; it opens no channel.
+struct Porter {
+    interactive: bool,
+}
+
+impl russh::server::Handler for Porter {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, _: &str, password: &str) -> Result<russh::server::Auth, Self::Error> {
+        let right = password == "right" && !self.interactive;
+        Ok(if right { russh::server::Auth::Accept } else { russh::server::Auth::reject() })
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _: &str,
+        _: &str,
+        response: Option<russh::server::Response<'a>>,
+    ) -> Result<russh::server::Auth, Self::Error> {
+        let Some(mut response) = response else {
+            let prompts = vec![("Password: ".into(), false)];
+            return Ok(russh::server::Auth::Partial {
+                name: "".into(),
+                instructions: "".into(),
+                prompts: prompts.into(),
+            });
+        };
+        let right = response.next().is_some_and(|answer| answer.as_ref() == b"right");
+        Ok(if right { russh::server::Auth::Accept } else { russh::server::Auth::reject() })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_sent_where_keys_are_not_accepted() {
+    let mut place = embedded().await;
+    for interactive in [false, true] {
+        let (key, public) = generate_key("host").unwrap();
+        let config = Arc::new(russh::server::Config {
+            keys: vec![russh::keys::PrivateKey::from_openssh(key.as_bytes()).unwrap()],
+            auth_rejection_time: Duration::from_millis(1),
+            ..Default::default()
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        place.server.port = Some(listener.local_addr().unwrap().port());
+        place.server.host_keys = vec![HostKey(bare(&public))];
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let config = config.clone();
+                tokio::spawn(async move {
+                    if let Ok(session) =
+                        russh::server::run_stream(config, stream, Porter { interactive }).await
+                    {
+                        let _ = session.await;
+                    }
+                });
+            }
+        });
+        for (password, right) in [(None, false), (Some("wrong"), false), (Some("right"), true)] {
+            let credentials = Credentials { password: password.map(Into::into), ..Credentials::default() };
+            let error =
+                Session::connect(&place.server, None, &credentials, &place.options).await.unwrap_err();
+            // Who is let in finds a server that opens no channel.
+            assert_eq!(
+                !matches!(error, TransportError::LoginRefused { .. }),
+                right,
+                "{interactive} {password:?} {error}"
+            );
+            assert!(error.nothing_done() || right, "{error}");
+        }
+    }
+}
+
+// ------------------------------------------------------------------------------------------------
+// Root
+
+/// A server whose login is no root, with a `sudo` that behaves as told.
+async fn with_sudo(behaviour: &str) -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().to_owned();
+    std::fs::create_dir(bin.join("root")).unwrap();
+    let sudo = format!(
+        "#!/bin/sh\nwhile getopts Sp: o; do case $o in p) p=$OPTARG ;; esac; done; shift $((OPTIND - 1))\n\
+         echo x >>{0}/attempts\n\
+         ask() {{ printf '%s' \"$p\" >&2; w=; while c=$(dd bs=1 count=1 2>/dev/null; echo x); c=${{c%x}}; [ -n \"$c\" ] && [ \"$c\" != '\n' ]; do w=$w$c; done; [ \"$w\" = 'root word' ]; }}\n\
+         {behaviour}\nAS_ROOT=1 HOME={0}/root exec \"$@\"\n",
+        bin.display()
+    );
+    let id = "#!/bin/sh\ncase \"$AS_ROOT$1\" in -u) echo 4321 ;; -un) echo somebody ;; 1-u) echo 0 ;; *) echo root ;; esac\n";
+    for (name, text) in [("sudo", sudo.as_str()), ("id", id)] {
+        std::fs::write(bin.join(name), text).unwrap();
+        assert!(Command::new("chmod").arg("755").arg(bin.join(name)).status().unwrap().success());
+    }
+    let start = bin.join("start");
+    std::fs::write(&start, format!("#!/bin/sh\nPATH={}:$PATH exec sh \"$@\"\n", bin.display())).unwrap();
+    assert!(Command::new("chmod").arg("755").arg(&start).status().unwrap().success());
+    let mut place = embedded_with(start.to_str().unwrap()).await;
+    place.server.escalation = Become::Sudo;
+    place.others.push(folder);
+    place
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sudo_is_answered_when_it_asks_and_only_then() {
+    let lecture = "echo 'We trust you have received the usual lecture' >&2";
+    let table = [
+        (":", None, "ok"),
+        (":", Some("unused"), "ok"),
+        ("ask || { ask; exit 1; }", Some("root word"), "ok"),
+        (&format!("{lecture}; ask || {{ ask; exit 1; }}"), Some("root word"), "ok"),
+        ("ask || { sleep 0.2; echo 'Sorry, try again.' >&2; ask; exit 1; }", Some("bad word"), "wrong"),
+        ("ask || exit 1", None, "missing"),
+        ("echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1", Some("root word"), "tty"),
+        ("echo 'somebody is not in the sudoers file.' >&2; exit 1", None, "refused"),
+    ];
+    for (behaviour, password, expected) in table {
+        let place = with_sudo(behaviour).await;
+        let credentials = Credentials { sudo_password: password.map(Into::into), ..Credentials::default() };
+        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let root = |text: &str| Frame::ask(RunAs::Root, Script::new(text));
+        let frames = vec![root("echo \"root=$AS_ROOT\"; cat"), root("env | grep -c word")];
+        let got = match session.run(frames).await {
+            Ok(replies) => {
+                let mut answers = replies.into_iter().map(|reply| reply.answer(&place.server.name).unwrap());
+                assert_eq!(answers.next().unwrap().text(), "root=1\n");
+                assert_eq!(answers.next().unwrap().text(), "0\n");
+                // Streams become root by themselves.
+                let mut sink = Vec::new();
+                let script = Script::new("echo \"$AS_ROOT\"");
+                session.download(&RunAs::Root, &script, &mut sink).await.unwrap();
+                assert_eq!(sink, b"1\n");
+                let answer = session.feed(&RunAs::Root, &Script::new("cat"), &mut &b"fed"[..]).await.unwrap();
+                assert_eq!(answer.text(), "fed");
+                session.guard("store", 1, false).await.unwrap();
+                let frames = vec![Frame::change(RunAs::Root, Script::new("true")), change("true")];
+                assert!(
+                    session
+                        .run(frames)
+                        .await
+                        .unwrap()
+                        .iter()
+                        .all(|reply| matches!(reply, Reply::Answered(_)))
+                );
+                "ok"
+            }
+            Err(TransportError::SudoPasswordWrong { .. }) => "wrong",
+            Err(TransportError::SudoPasswordMissing { .. }) => "missing",
+            Err(error @ TransportError::SudoRefused { .. }) if error.hint().is_some() => "tty",
+            Err(TransportError::SudoRefused { .. }) => "refused",
+            Err(error) => panic!("{behaviour}: {error}"),
+        };
+        assert_eq!(got, expected, "{behaviour}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_runs_scripts_as_other_accounts() {
+    if user() != "root" {
+        left_out("LEFT OUT: becoming another account needs root");
+        return;
+    }
+    for place in places().await {
+        Command::new("chmod").arg("711").arg(place.folder.path()).arg(place.path("home")).status().unwrap();
+        let session = place.guarded().await;
+        let nobody = RunAs::User("nobody".to_owned());
+        let blob = BlobRef { digest: Digest::of(b"blob"), size: 4 };
+        session.upload(&nobody, &blob, &mut &b"blob"[..]).await.unwrap();
+        let id = UnitId::new(&run_id(), "x");
+        let show = format!("id -un; cat \"$BLOBS/{}\"; cat", blob.digest);
+        let frames = vec![
+            Frame::ask(nobody.clone(), Script::new(show.clone())),
+            Frame::change(nobody.clone(), Script::new(show.clone())),
+            Frame::unit(nobody.clone(), id, Script::new(show.clone())),
+        ];
+        for reply in session.run(frames).await.unwrap() {
+            let answer = reply.answer(&place.server.name).unwrap();
+            assert_eq!(answer.text(), "nobody\nblob", "{answer:?}");
+        }
+        let mut sink = Vec::new();
+        session.download(&nobody, &Script::new(show), &mut sink).await.unwrap();
+        assert_eq!(sink, b"nobody\nblob");
+        let error = session
+            .run(vec![Frame::ask(RunAs::User("x; id".to_owned()), Script::new("id"))])
+            .await
+            .unwrap_err();
+        assert!(matches!(error, TransportError::NoEscalation { .. }), "{error}");
+        let nowhere = Frame::ask(RunAs::User("no-such-account".to_owned()), Script::new("id"));
+        assert!(!one(&session, nowhere).await.status.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_sudo_gives_a_root_shell() {
+    // Needs an account of this machine that may use sudo with its password: `name:password`.
+    let Ok(account) = std::env::var("ESCLUSA_TEST_SUDO") else {
+        left_out("LEFT OUT: ESCLUSA_TEST_SUDO names no account");
+        return;
+    };
+    let (name, password) = account.split_once(':').unwrap();
+    let Some(mut place) = sshd("") else { return };
+    Command::new("chmod").arg("711").arg(place.folder.path()).status().unwrap();
+    Command::new("chown").args(["-R", name]).arg(place.path("home")).status().unwrap();
+    place.server.user = Some(name.to_owned());
+    place.server.escalation = Become::Sudo;
+    place.server.name = ServerName::parse("sudo-test").unwrap();
+    for (word, right) in [(Some("wrong"), false), (None, false), (Some(password), true)] {
+        let credentials = Credentials { sudo_password: word.map(Into::into), ..Credentials::default() };
+        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let frames = vec![
+            Frame::ask(RunAs::Root, Script::new("id -un; echo $HOME; cat")),
+            ask("id -un"),
+            Frame::ask(RunAs::User("nobody".to_owned()), Script::new("id -un")),
+        ];
+        let replies = session.run(frames).await;
+        if !right {
+            let error = replies.unwrap_err();
+            assert_eq!(word.is_some(), matches!(error, TransportError::SudoPasswordWrong { .. }), "{error}");
+            continue;
+        }
+        let texts: Vec<String> = replies
+            .unwrap()
+            .into_iter()
+            .map(|reply| reply.answer(&place.server.name).unwrap().text())
+            .collect();
+        assert_eq!(texts, ["root\n/root\n".to_owned(), format!("{name}\n"), "nobody\n".to_owned()]);
+        session.guard("store-of-the-sudo-test", 1, true).await.unwrap();
+        let id = UnitId::new(&run_id(), "x");
+        let frames = vec![
+            Frame::change(RunAs::Root, Script::new("id -un")),
+            Frame::unit(RunAs::Root, id, Script::new("id -un")),
+        ];
+        for reply in session.run(frames).await.unwrap() {
+            assert_eq!(reply.answer(&place.server.name).unwrap().text(), "root\n");
+        }
+        let mut sink = Vec::new();
+        let big = Script::new("id -un; head -c 3000000 /dev/zero");
+        let end = session.download(&RunAs::Root, &big, &mut sink).await.unwrap();
+        assert_eq!((end.bytes, end.status), (3_000_005, Status::Exited(0)));
+        let input = noise(3_000_000);
+        let answer =
+            session.feed(&RunAs::Root, &Script::new("sha256sum"), &mut input.as_slice()).await.unwrap();
+        assert!(answer.text().starts_with(&Digest::of(&input).to_string()), "{answer:?}");
     }
 }

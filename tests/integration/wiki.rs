@@ -26,7 +26,7 @@ use std::{
 };
 
 const FOLDER: &str = "playbooks/wiki";
-const PAGE: &str = "http://localhost/wiki/index.php?title=Special:Version&uselang=en";
+const PAGE: &str = "http://localhost/wiki/api.php?action=query&meta=siteinfo&format=json";
 
 struct Repository;
 

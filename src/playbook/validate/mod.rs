@@ -1,15 +1,23 @@
 //! What can be known about a project without a server: names, files, rules that nobody can satisfy.
 
+pub mod inventory;
+pub mod selectors;
+
+pub use inventory::{check_inventory, check_variable_templates};
+pub use selectors::check_selectors;
+
+use selectors::{find_word, inside_braces};
+
 use super::{
     Parsed, Step,
     playbook_file::StepSource,
     variables::{Layers, mentions},
 };
 use crate::{
-    document::{Decoder, Diagnostic, Diagnostics, Files, Kind, Node, Source, Span, path, yaml},
+    document::{Decoder, Diagnostic, Diagnostics, Files, Kind, Node, Source, Span, path},
     expression::{self, Name, Selector, scope::RESERVED},
     inventory::{Environment, Inventory, Project},
-    model::{People, PlaybookKind, Server, Value},
+    model::{PlaybookKind, Server, Value},
     system::SystemSheet,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -34,6 +42,7 @@ pub fn check_playbook(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diag
     check_head(parsed, world, diagnostics);
     check_selectors(&parsed.source, &parsed.node, world.inventory, diagnostics);
     let servers = servers(parsed, world);
+    check_values(parsed, &servers, diagnostics);
     let mut registered: BTreeSet<&str> = BTreeSet::new();
     let steps = parsed.playbook.steps.iter().zip(&parsed.steps);
     for (step, place) in steps.chain(parsed.playbook.handlers.iter().zip(&parsed.handlers)) {
@@ -76,6 +85,14 @@ fn check_head(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diagnostics)
             decoder.unknown(item.span, "environment", name, &environments);
         }
     }
+    let words: Vec<&str> = selectors::vocabulary(world.inventory).into_iter().collect();
+    let required = parsed.node.get("requires").and_then(|requires| requires.get("groups"));
+    for item in required.map(Node::items).unwrap_or_default() {
+        let name = item.scalar().unwrap_or_default();
+        if !words.contains(&name) {
+            decoder.unknown(item.span, "group", name, &words);
+        }
+    }
     for (key, artifact) in parsed.node.entries_of("artifacts") {
         for at in [artifact.get("path"), artifact.get("sha256").and_then(|sha256| sha256.get("from"))] {
             let Some((at, text)) = at.and_then(|at| Some((at, at.scalar()?))) else { continue };
@@ -95,68 +112,6 @@ fn check_head(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diagnostics)
             }
         }
     }
-}
-
-/// Records every word after `at:` that is no group, server or environment.
-pub fn check_selectors(source: &Source, node: &Node, inventory: &Inventory, diagnostics: &mut Diagnostics) {
-    let known = vocabulary(inventory);
-    walk_selectors(source, node, &known, diagnostics);
-}
-
-fn walk_selectors(source: &Source, node: &Node, known: &BTreeSet<&str>, diagnostics: &mut Diagnostics) {
-    for item in node.items() {
-        walk_selectors(source, item, known, diagnostics);
-    }
-    for (key, value) in node.entries() {
-        match (key.text.as_str(), value.scalar()) {
-            ("variables" | "with", _) => {}
-            ("at", Some(text)) => {
-                let Ok(selector) = Selector::parse(text) else { continue };
-                for name in selector.names().into_iter().filter(|name| !known.contains(name)) {
-                    let known: Vec<&str> = known.iter().copied().collect();
-                    let span = word_span(source, value, name);
-                    Decoder::new(source, diagnostics).unknown(span, "group or server", name, &known);
-                }
-            }
-            _ => walk_selectors(source, value, known, diagnostics),
-        }
-    }
-}
-
-fn vocabulary(inventory: &Inventory) -> BTreeSet<&str> {
-    let mut words = BTreeSet::new();
-    for environment in &inventory.environments {
-        words.insert(environment.name.as_str());
-        words.extend(environment.group_variables.keys().map(AsRef::as_ref));
-        for server in environment.servers.values() {
-            words.insert(server.name.as_str());
-            words.extend(server.groups.iter().map(AsRef::<str>::as_ref));
-        }
-    }
-    words
-}
-
-/// Where a word of a scalar stands.
-fn word_span(source: &Source, node: &Node, word: &str) -> Span {
-    find_word(source, node.span, word, &|_| true).unwrap_or(node.span)
-}
-
-/// The first place of a whole word within a span for which `fits` says yes to the text before it.
-fn find_word(source: &Source, within: Span, word: &str, fits: &dyn Fn(&str) -> bool) -> Option<Span> {
-    let written = source.text().get(within.start..within.end).unwrap_or_default();
-    let boundary = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
-    let (at, _) = written.match_indices(word).find(|(at, _)| {
-        let (before, after) = (&written[..*at], &written[at + word.len()..]);
-        boundary(before.chars().next_back()) && boundary(after.chars().next()) && fits(before)
-    })?;
-    let start = within.start + at;
-    Some(Span { start, end: start + word.len() })
-}
-
-/// Whether a text ends inside `{{ … }}` or `{% … %}`.
-fn inside_braces(before: &str) -> bool {
-    let last = |one: &str, two: &str| before.rfind(one).max(before.rfind(two));
-    last("{{", "{%").is_some_and(|open| last("}}", "%}").is_none_or(|close| close < open))
 }
 
 /// A server with every variable that is set for it.
@@ -199,6 +154,34 @@ fn servers<'a>(parsed: &'a Parsed, world: &World<'a>) -> Vec<Known<'a>> {
     known
 }
 
+/// Checks variables that are made of other variables; each missing one is named once.
+fn check_values(parsed: &Parsed, servers: &[Known<'_>], diagnostics: &mut Diagnostics) {
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    for known in servers {
+        for (variable, value) in &known.variables {
+            let used =
+                value.as_text().and_then(|text| expression::names(text, false).ok()).unwrap_or_default();
+            for name in used.iter().filter(|name| !name.guarded && !RESERVED.contains(&name.root.as_str())) {
+                if !is_missing(name, known) || !seen.insert(((*variable).to_owned(), name.dotted())) {
+                    continue;
+                }
+                let message = format!(
+                    "`{}`, of which the variable `{variable}` is made, is not defined for the server `{}` of `{}`",
+                    name.dotted(),
+                    known.server.name,
+                    known.environment.name
+                );
+                let span = parsed.node.get("system").map_or(Span::default(), |system| system.span);
+                let help = format!(
+                    "`esclusa explain {variable} --server {}` shows where it is set",
+                    known.server.name
+                );
+                diagnostics.push(Diagnostic::error(&parsed.source, span, message).help(help));
+            }
+        }
+    }
+}
+
 /// Where in a step a name is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -208,6 +191,9 @@ enum Part {
     CommandLine,
     With,
 }
+
+/// Reserved names that have a value before any server is asked.
+const PLANNED: &[&str] = &["inputs", "server", "address", "groups", "secret"];
 
 struct Use {
     name: Name,
@@ -376,8 +362,17 @@ fn check_variables(
             }
             continue;
         }
-        let loops = step.repeat.is_some() && matches!(root, "item" | "loop") && one.part != Part::Loop;
+        let loops = step.repeat.is_some() && root == "item" && one.part != Part::Loop;
         let special = RESERVED.contains(&root) && !matches!(root, "item" | "loop");
+        if special && one.part == Part::Loop && !PLANNED.contains(&root) {
+            let message = format!("`{root}` is not known when a loop is planned");
+            Decoder::new(&one.source, diagnostics).error(
+                one.at(),
+                message,
+                "list the values, or use a variable",
+            );
+            continue;
+        }
         if one.name.guarded || loops || special || step.variables.contains_key(root) {
             continue;
         }
@@ -416,13 +411,13 @@ fn undefined(
         first.environment.name
     );
     let diagnostic = Diagnostic::error(&one.source, one.at(), message);
-    if matches!(root, "item" | "loop") {
+    if root == "item" {
         return diagnostic.help("the step has no `loop`");
     }
     let mut words: Vec<&str> = first.variables.keys().copied().collect();
     words.extend(step.variables.keys().map(String::as_str));
     words.extend(registered);
-    words.extend(["inputs", "facts", "artifacts", "secret", "server", "environment"]);
+    words.extend(RESERVED);
     words.sort_unstable();
     match crate::document::decoder::similar(root, &words).filter(|word| *word != root) {
         Some(word) => diagnostic.help(format!("did you mean `{word}`?")),
@@ -430,117 +425,5 @@ fn undefined(
             "set it in the inventory, in the playbook's `variables`, or write `{} | default(…)`",
             one.name.dotted()
         )),
-    }
-}
-
-/// Checks the inventory against people and secrets: gates that nobody can satisfy, unknown secrets,
-/// groups that disagree.
-pub fn check_inventory(
-    source: &Source,
-    inventory: &Inventory,
-    people: &People,
-    project: &Project,
-    diagnostics: &mut Diagnostics,
-) {
-    let Ok(tree) = yaml::parse(source) else { return };
-    check_variable_templates(source, &tree, diagnostics);
-    let secrets: Vec<&str> = project.secrets.keys().map(|name| name.as_str()).collect();
-    for (key, entry) in tree.entries_of("environments") {
-        let Some(environment) = inventory.environments.iter().find(|one| one.name.as_str() == key.text)
-        else {
-            continue;
-        };
-        check_gate(source, entry, key.span, environment, people, diagnostics);
-        for (name, server) in entry.entries_of("servers") {
-            let mut decoder = Decoder::new(source, diagnostics);
-            for word in ["sudo_password", "password", "passphrase"] {
-                let Some(at) = server.get(word) else { continue };
-                let secret = at.scalar().unwrap_or_default();
-                if !secrets.contains(&secret) {
-                    decoder.unknown(at.span, "secret", secret, &secrets);
-                }
-            }
-            let known = environment.servers.values().find(|one| one.name.as_str() == name.text);
-            if let Some((variable, one, two)) = known.and_then(|server| disagreement(environment, server)) {
-                let message =
-                    format!("the groups `{one}` and `{two}` of `{}` disagree about `{variable}`", name.text);
-                decoder.error(name.span, message, "set the variable for the server, or in one of the groups");
-            }
-        }
-    }
-}
-
-fn check_gate(
-    source: &Source,
-    entry: &Node,
-    name: Span,
-    environment: &Environment,
-    people: &People,
-    diagnostics: &mut Diagnostics,
-) {
-    let Some(rule) = &environment.policy.approve else { return };
-    let approve = entry.get("policy").and_then(|policy| policy.get("approve"));
-    let span = approve.and_then(|approve| approve.get("each")).or(approve).map_or(name, |node| node.span);
-    let span = Span {
-        end: span.end.min(source.text()[span.start..].find('\n').map_or(span.end, |n| span.start + n)),
-        ..span
-    };
-    for role in &rule.each {
-        let mut eligible = people.with_role(role).peekable();
-        let mut decoder = Decoder::new(source, diagnostics);
-        if eligible.peek().is_none() {
-            let message =
-                format!("nobody can approve for `{}`: no person has the role `{role}`", environment.name);
-            decoder.error(span, message, format!("give a person `roles: [{role}]` in the people file"));
-        } else if rule.signed && eligible.all(|person| person.keys.is_empty()) {
-            let message = format!(
-                "nobody can sign for `{}`: no person with the role `{role}` has a key",
-                environment.name
-            );
-            decoder.error(span, message, "add `keys:` to the person, or write `signed: false`");
-        }
-    }
-}
-
-fn disagreement<'a>(environment: &'a Environment, server: &'a Server) -> Option<(&'a str, &'a str, &'a str)> {
-    let mut seen: BTreeMap<&str, (&str, &Value)> = BTreeMap::new();
-    for group in &server.groups {
-        for (name, value) in environment.group_variables.get(group).into_iter().flatten() {
-            if server.variables.contains_key(name) {
-                continue;
-            }
-            match seen.get(name.as_str()) {
-                Some((first, other)) if *other != value => return Some((name, first, group.as_str())),
-                _ => {
-                    seen.insert(name, (group.as_str(), value));
-                }
-            }
-        }
-    }
-    None
-}
-
-/// Checks the templates in every `variables:` and `with:` of a file: they must be readable, and a
-/// variable, which is stored with the plan, cannot hold a secret.
-pub fn check_variable_templates(source: &Source, node: &Node, diagnostics: &mut Diagnostics) {
-    for item in node.items() {
-        check_variable_templates(source, item, diagnostics);
-    }
-    for (key, value) in node.entries() {
-        if !matches!(key.text.as_str(), "variables" | "with") {
-            check_variable_templates(source, value, diagnostics);
-            continue;
-        }
-        value.scalars(&mut |scalar, text| match expression::names(text, false) {
-            Err(error) => {
-                let message = format!("the template cannot be read: {error}");
-                Decoder::new(source, diagnostics).error(scalar.span, message, "correct the expression");
-            }
-            Ok(names) if names.iter().any(|name| name.root == "secret") => {
-                let help = "use `{{ secret.NAME }}` in the step that needs it";
-                Decoder::new(source, diagnostics).error(scalar.span, "a variable cannot hold a secret", help);
-            }
-            Ok(_) => {}
-        });
     }
 }
