@@ -31,10 +31,11 @@ pub async fn decide(
     let new = approval::RecordedDecision {
         text: statement.clone(),
         signature: Some(signature.clone()),
-        caller: Some(approval::Caller::Account(site.caller.account.clone())),
+        caller: None,
         recorded_at: now,
     };
-    let before: Vec<_> = site.store.decisions(&gate.id).await?.iter().map(executor::recorded).collect();
+    let before: Vec<_> =
+        site.store.decisions(&gate.id).await?.iter().map(|row| executor::recorded(row, false)).collect();
     let verified =
         approval::admit(gate, &before, &new, &site.people, now).map_err(|refusal| refused(&refusal))?;
     let word = if decision == Decision::Approve { "approve" } else { "reject" };

@@ -34,7 +34,12 @@ pub fn render(text: &str, scope: &Scope) -> Result<String, ExpressionError> {
 pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, ExpressionError> {
     Ok(match value {
         Value::Text(text) => match lone_expression(text) {
-            Some(inner) => evaluate(inner, scope)?,
+            Some(inner) => match evaluate(inner, scope)? {
+                list @ (Value::List(_) | Value::Map(_)) => list,
+                // Spaces and line ends around it are part of a text that somebody wrote.
+                _ if text.trim() != text => Value::Text(render(text, scope)?),
+                other => other,
+            },
             None => Value::Text(render(text, scope)?),
         },
         Value::List(items) => {
@@ -167,6 +172,8 @@ mod tests {
             ("{{ port }}", Value::Int(8080)),
             ("{{ on }}", Value::Bool(true)),
             ("{{ version }}", Value::from("1.20")),
+            ("{{ version }}\n", Value::from("1.20\n")),
+            ("{{ port }}\n", Value::from("8080\n")),
             ("{{ names }}", scope().get("names").unwrap().clone()),
             ("{{ port }}{{ port }}", Value::from("80808080")),
             (" x {{ port }}", Value::from(" x 8080")),
