@@ -4,7 +4,11 @@ mod files;
 mod look;
 
 use super::{CliError, Format, Global, Terminal, project};
-use crate::{executor::ExecutorError, model::{ExitCode, SystemName}, vault};
+use crate::{
+    executor::ExecutorError,
+    model::{ExitCode, SystemName},
+    vault,
+};
 use clap::Args;
 use files::Start;
 use look::Found;
@@ -40,7 +44,9 @@ pub struct InitArgs {
 pub async fn init(global: &Global, terminal: &Terminal, args: InitArgs) -> Result<ExitCode, CliError> {
     let system = SystemName::parse(&args.system).map_err(|error| CliError::input(error.to_string()))?;
     if system.as_str().contains('.') || system.as_str().len() > 40 {
-        return Err(CliError::input("a system's name names folders and servers: at most 40 characters, no dot"));
+        return Err(CliError::input(
+            "a system's name names folders and servers: at most 40 characters, no dot",
+        ));
     }
     let root = args.dir.or_else(|| global.project.clone()).unwrap_or_else(|| PathBuf::from("."));
     let fresh = !root.join(project::PROJECT_FILE).exists();

@@ -67,7 +67,8 @@ async fn check(global: &Global, terminal: &Terminal, file: PathBuf) -> Result<Ex
         "person": site.caller.person.as_ref().map(|person| &person.name),
     });
     let body = canonical(&body).map_err(|error| CliError::failed(error.to_string()))?;
-    let entry = NewLedgerEntry { kind: "recovery_key_checked".to_owned(), run: None, environment: None, body };
+    let entry =
+        NewLedgerEntry { kind: "recovery_key_checked".to_owned(), run: None, environment: None, body };
     site.store.record(entry).await?;
     site.store.set_meta(RECOVERY_META, &at.to_string()).await?;
     if terminal.format == Format::Json {
@@ -89,12 +90,18 @@ fn refuse_own_key(site: &crate::executor::Site, key: &SecretString) -> Result<()
         std::fs::read_to_string(site.root.join(&site.project.vault.identity)).unwrap_or_default(),
     );
     let secret = |text: &str| -> Vec<String> {
-        text.lines().map(str::trim).filter(|line| line.starts_with("AGE-SECRET-KEY-")).map(str::to_owned).collect()
+        text.lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("AGE-SECRET-KEY-"))
+            .map(str::to_owned)
+            .collect()
     };
     let own = secret(&own);
     if secret(key.expose_secret()).iter().any(|line| own.contains(line)) {
-        return Err(CliError::input("this is the control host's own key, which is lost with the control host")
-            .hint("give the other key, the one that lies in the safe"));
+        return Err(CliError::input(
+            "this is the control host's own key, which is lost with the control host",
+        )
+        .hint("give the other key, the one that lies in the safe"));
     }
     Ok(())
 }
@@ -118,14 +125,16 @@ async fn new(terminal: &Terminal, output: Option<PathBuf>) -> Result<ExitCode, C
             terminal.note("the second line is secret and is shown only this once.");
         }
     }
-    terminal.note("add the recipient to `vault.recipients` in esclusa.yaml: backups from then on open with it.");
+    terminal
+        .note("add the recipient to `vault.recipients` in esclusa.yaml: backups from then on open with it.");
     Ok(ExitCode::Done)
 }
 
 /// Reads a key from a file or, for `-`, from standard input or a hidden prompt.
 pub fn read_key(file: &std::path::Path) -> Result<SecretString, CliError> {
     let shown = escape::visible(&file.display().to_string());
-    let bad = |error: std::io::Error| CliError::input(format!("the key in `{shown}` cannot be read: {error}"));
+    let bad =
+        |error: std::io::Error| CliError::input(format!("the key in `{shown}` cannot be read: {error}"));
     let mut text = Zeroizing::new(String::new());
     if file.as_os_str() == "-" {
         std::io::stdin().take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(bad)?;

@@ -72,8 +72,10 @@ async fn set(
     let file = file_of(known, file)?;
     let path = read.root.join(&file);
     if read.project.vault.recipients.is_empty() {
-        return Err(CliError::input("`vault.recipients` in esclusa.yaml is empty, so nobody could open the file")
-            .hint("`esclusa keys new --output state/keys/control.age` makes a key"));
+        return Err(CliError::input(
+            "`vault.recipients` in esclusa.yaml is empty, so nobody could open the file",
+        )
+        .hint("`esclusa keys new --output state/keys/control.age` makes a key"));
     }
     let value = value(terminal, name)?;
     let identity = identity(read);
@@ -88,7 +90,10 @@ async fn set(
     } else {
         terminal.result(&format!("secret `{name}` is kept in {file}."));
         if added {
-            terminal.result(&format!("esclusa.yaml now says where it comes from: `{}`", edit::secret_line(name, &file)));
+            terminal.result(&format!(
+                "esclusa.yaml now says where it comes from: `{}`",
+                edit::secret_line(name, &file)
+            ));
         }
     }
     Ok(ExitCode::Done)
@@ -221,7 +226,10 @@ async fn remove(
         terminal.result(&format!("secret `{name}` is no longer in {file}."));
     }
     if known.is_some() {
-        terminal.note(&format!("esclusa.yaml still names it: remove the line `{}`", edit::secret_line(name, &file)));
+        terminal.note(&format!(
+            "esclusa.yaml still names it: remove the line `{}`",
+            edit::secret_line(name, &file)
+        ));
     }
     Ok(ExitCode::Done)
 }

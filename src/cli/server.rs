@@ -125,7 +125,8 @@ async fn held(session: &Session, server: &Server) -> Result<Option<(String, u64)
     for reply in session.run(frames).await.map_err(ExecutorError::from)? {
         let text = reply.answer(&server.name).map_err(ExecutorError::from)?.text();
         let mut words = text.split_whitespace();
-        if let (Some(store), Some(epoch)) = (words.next(), words.next().and_then(|epoch| epoch.parse().ok())) {
+        if let (Some(store), Some(epoch)) = (words.next(), words.next().and_then(|epoch| epoch.parse().ok()))
+        {
             if epoch > EPOCH_MAX {
                 let words = format!("server `{}` remembers an epoch that no store can have had", server.name);
                 return Err(CliError::failed(words).hint("look at the file `guard` there, and who wrote it"));

@@ -36,14 +36,14 @@ struct Shown {
 pub async fn trust(global: &Global, terminal: &Terminal, args: TrustArgs) -> Result<ExitCode, CliError> {
     let read = project::read(global)?;
     let (server, jump) = find(&read, &args.server, args.env.as_deref())?;
-    let keys = transport::fetch_host_keys(server, jump, &Options::default())
-        .await
-        .map_err(ExecutorError::from)?;
+    let keys =
+        transport::fetch_host_keys(server, jump, &Options::default()).await.map_err(ExecutorError::from)?;
     let shown: Vec<Shown> = keys.into_iter().filter_map(|key| look(server, key)).collect();
     if shown.is_empty() {
         return Err(CliError::failed(format!("server `{}` shows no host key", server.name)));
     }
-    let gone: Vec<_> = server.host_keys.iter().filter(|key| shown.iter().all(|one| one.key != **key)).collect();
+    let gone: Vec<_> =
+        server.host_keys.iter().filter(|key| shown.iter().all(|one| one.key != **key)).collect();
     let changed = !server.host_keys.is_empty() && shown.iter().all(|one| !one.pinned);
     if terminal.format == Format::Text {
         terminal.result(&text(server, &shown, &gone, changed));
@@ -85,7 +85,8 @@ pub fn find<'a>(
     }
     let here = all().filter(|one| env.is_none_or(|env| one.name.as_str() == env));
     let server = here.clone().find_map(|one| one.servers.get(&name)).ok_or_else(|| {
-        let known: Vec<_> = here.flat_map(|one| one.servers.keys()).map(ToString::to_string).take(20).collect();
+        let known: Vec<_> =
+            here.flat_map(|one| one.servers.keys()).map(ToString::to_string).take(20).collect();
         CliError::input(format!("there is no server `{name}`"))
             .hint(format!("the inventory has {}", known.join(", ")))
     })?;
@@ -158,7 +159,10 @@ fn chosen(
     if !terminal.can_ask() {
         return Err(CliError::input("nobody is here to compare the fingerprints; nothing was pinned")
             .hint("on the server's console: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`")
-            .hint(format!("then pin the one that is right: `esclusa trust {} --fingerprint SHA256:…`", server.name)));
+            .hint(format!(
+                "then pin the one that is right: `esclusa trust {} --fingerprint SHA256:…`",
+                server.name
+            )));
     }
     terminal.note("Compare with what the server's own console shows, not over this line:");
     terminal.note("  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub");
@@ -173,8 +177,7 @@ fn pin(read: &project::Read, server: &Server, keys: &[HostKey]) -> Result<(), Cl
     let path = read.root.join(name);
     let by_hand = |error: String| {
         let all = keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(", ");
-        CliError::failed(error)
-            .hint(format!("write under `{}` in {name}: `host_key: [{all}]`", server.name))
+        CliError::failed(error).hint(format!("write under `{}` in {name}: `host_key: [{all}]`", server.name))
     };
     let text = std::fs::read_to_string(&path).map_err(|error| by_hand(format!("`{name}`: {error}")))?;
     let source = Source::new(name.as_str(), text);

@@ -38,7 +38,10 @@ pub async fn http(
             }
             Ok(Err(why)) => return Ok(unknown(&["status", "body", "time"], &why)),
             Err(_) => {
-                return Ok(unknown(&["status", "body", "time"], &format!("no answer within {timeout_ms} ms")));
+                return Ok(unknown(
+                    &["status", "body", "time"],
+                    &format!("no answer within {timeout_ms} ms"),
+                ));
             }
         }
     }

@@ -21,7 +21,9 @@ fn a_key_is_pinned_and_nothing_else_changes() {
     for (before, after, keys) in [
         (
             "      web-1:\n        address: a # why\n        groups: [web]\n".to_owned(),
-            format!("      web-1:\n        address: a # why\n        host_key: {NEW}\n        groups: [web]\n"),
+            format!(
+                "      web-1:\n        address: a # why\n        host_key: {NEW}\n        groups: [web]\n"
+            ),
             vec![NEW],
         ),
         (
@@ -40,7 +42,9 @@ fn a_key_is_pinned_and_nothing_else_changes() {
             vec![NEW, OLD],
         ),
         (
-            format!("      web-1:\n        host_key:\n          - {OLD}\n          - {NEW}\n        address: a\n"),
+            format!(
+                "      web-1:\n        host_key:\n          - {OLD}\n          - {NEW}\n        address: a\n"
+            ),
             format!("      web-1:\n        host_key:\n          {both}\n        address: a\n"),
             vec![NEW, OLD],
         ),
@@ -88,7 +92,10 @@ fn a_secret_gets_its_source() {
             format!("{head}secrets: {{a: {{file: f}}}}\n{vault}"),
             format!("{head}secrets: {{a: {{file: f}}, token: {{age: secrets.age}}}}\n{vault}"),
         ),
-        (format!("{head}secrets:\n{vault}"), format!("{head}secrets:\n  token: {{age: secrets.age}}\n{vault}")),
+        (
+            format!("{head}secrets:\n{vault}"),
+            format!("{head}secrets:\n  token: {{age: secrets.age}}\n{vault}"),
+        ),
     ] {
         let source = Source::new("esclusa.yaml", before.as_str());
         let project = parse_project(&source, &mut Diagnostics::default()).unwrap();

@@ -47,7 +47,8 @@ impl Start<'_> {
 
     fn fill(&self, text: &str) -> String {
         let account = account();
-        let person = PersonName::parse(&slug(&account)).map_or_else(|_| "me".to_owned(), |name| name.to_string());
+        let person =
+            PersonName::parse(&slug(&account)).map_or_else(|_| "me".to_owned(), |name| name.to_string());
         let person = if person == "director" { "professional".to_owned() } else { person };
         let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
         let production = match self.found {

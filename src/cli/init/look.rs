@@ -93,10 +93,7 @@ fn compared(
     keys: Vec<HostKey>,
     fingerprint: Option<&str>,
 ) -> Result<HostKey, CliError> {
-    let all: Vec<_> = keys
-        .into_iter()
-        .filter_map(|key| Some((transport::fingerprint(&key)?, key)))
-        .collect();
+    let all: Vec<_> = keys.into_iter().filter_map(|key| Some((transport::fingerprint(&key)?, key))).collect();
     for (fingerprint, key) in &all {
         terminal.note(&format!("{from} shows {} {fingerprint}", key.0.split(' ').next().unwrap_or_default()));
     }
@@ -169,7 +166,9 @@ fn notes(from: &str, facts: &BTreeMap<String, Value>, text: &str) -> String {
         fact(facts, "arch"),
         fact(facts, "cpus")
     );
-    for (what, names) in [("Services that run", names("service ")), ("Packages that may belong to it", names("package "))] {
+    for (what, names) in
+        [("Services that run", names("service ")), ("Packages that may belong to it", names("package "))]
+    {
         notes.push_str(&format!("# {what}{}\n", if names.is_empty() { ": none seen" } else { ":" }));
         for name in names {
             notes.push_str(&format!("#   {name}\n"));
@@ -185,9 +184,14 @@ mod tests {
     #[test]
     fn a_server_is_named_by_user_and_address() {
         let server = parse("deploy@10.0.0.1:2222").unwrap();
-        assert_eq!((server.address.as_str(), server.port, server.user.as_deref()), ("10.0.0.1", Some(2222), Some("deploy")));
+        assert_eq!(
+            (server.address.as_str(), server.port, server.user.as_deref()),
+            ("10.0.0.1", Some(2222), Some("deploy"))
+        );
         assert_eq!(parse("deploy@fe80::1").unwrap().address, "fe80::1");
-        for bad in ["", "server", "@server", "a@", "a@-oProxyCommand=x", "a b@c", "a@b:0", "a@b:x", "a@b c", "a@b\n"] {
+        for bad in
+            ["", "server", "@server", "a@", "a@-oProxyCommand=x", "a b@c", "a@b:0", "a@b:x", "a@b c", "a@b\n"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -60,7 +60,9 @@ pub async fn restore(
             "the state of {} is back: {entries} ledger entries, all proven, and {} blobs.",
             manifest.saved_at, manifest.blobs
         ));
-        terminal.note("Runs that came after it are not in it. Where a server refuses because of a later epoch, use");
+        terminal.note(
+            "Runs that came after it are not in it. Where a server refuses because of a later epoch, use",
+        );
         terminal.note("`esclusa server adopt SERVER --env ENVIRONMENT --reason TEXT`.");
     }
     Ok(ExitCode::Done)
@@ -79,11 +81,15 @@ fn places(read: &project::Read) -> Result<Places, CliError> {
 }
 
 fn refuse_overwriting(places: &Places) -> Result<(), CliError> {
-    let filled = |path: &Path| path.is_file() || path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    let filled =
+        |path: &Path| path.is_file() || path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     for path in [&places.database, &places.depot] {
         if filled(path) {
-            return Err(CliError::input(format!("`{}` is there; a state is never overwritten", path.display()))
-                .hint("move it away first, or restore into a fresh checkout of the project"));
+            return Err(CliError::input(format!(
+                "`{}` is there; a state is never overwritten",
+                path.display()
+            ))
+            .hint("move it away first, or restore into a fresh checkout of the project"));
         }
     }
     Ok(())
@@ -123,7 +129,8 @@ fn unpack(file: &Path, key: &SecretString, aside: &Path) -> Result<Manifest, Cli
         (Some(_), IDENTITY) if size <= SMALL_BYTES_MAX => put(&aside.join(IDENTITY), content),
         (Some(_), name) => {
             let digest = name.strip_prefix(DEPOT).and_then(Digest::parse);
-            let digest = digest.ok_or_else(|| io::Error::other("it holds a file that does not belong there"))?;
+            let digest =
+                digest.ok_or_else(|| io::Error::other("it holds a file that does not belong there"))?;
             let mut writer = depot.writer(name, size).map_err(io::Error::other)?;
             let mut chunk = vec![0; 128 * 1024];
             loop {

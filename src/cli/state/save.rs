@@ -36,8 +36,10 @@ pub async fn save(global: &Global, terminal: &Terminal, file: PathBuf) -> Result
     let site = project::open(global).await?;
     let recipients = site.project.vault.recipients.clone();
     if recipients.len() < 2 {
-        return Err(CliError::input("`vault.recipients` names no recovery key: with this control host the file would be lost too")
-            .hint("`esclusa keys new` makes one"));
+        return Err(CliError::input(
+            "`vault.recipients` names no recovery key: with this control host the file would be lost too",
+        )
+        .hint("`esclusa keys new` makes one"));
     }
     site.store
         .verify_ledger(&[])
@@ -110,8 +112,8 @@ fn write(
         .mode(0o600)
         .open(file)
         .map_err(|error| failed(file, error))?;
-    let mut out =
-        Sealer::to(recipients, BufWriter::new(output)).map_err(|error| CliError::failed(error.to_string()))?;
+    let mut out = Sealer::to(recipients, BufWriter::new(output))
+        .map_err(|error| CliError::failed(error.to_string()))?;
     let text = canonical(&manifest).map_err(|error| CliError::failed(error.to_string()))?;
     let fill = |out: &mut Sealer<_>| -> io::Result<()> {
         archive::add(out, MANIFEST, text.len() as u64, text.as_bytes())?;
