@@ -8,6 +8,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod admin;
 mod architecture;
 mod documents;
 mod lab;
