@@ -4,13 +4,8 @@
 use super::Terminal;
 use crate::{
     executor::Watch,
-<<<<<<< HEAD
-    model::{ServerName, Timestamp},
+    model::{Language, ServerName, Timestamp},
     report::{escape, journal},
-=======
-    model::{Language, Timestamp},
-    report::journal,
->>>>>>> approve
     run::{Event, Run},
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -27,7 +22,11 @@ const TICK: Duration = Duration::from_millis(120);
 #[must_use]
 pub fn watch(terminal: &Terminal) -> Arc<dyn Watch> {
     if terminal.lively {
-        Arc::new(MovingLines { terminal: terminal.clone(), lines: MultiProgress::new(), bars: Mutex::default() })
+        Arc::new(MovingLines {
+            terminal: terminal.clone(),
+            lines: MultiProgress::new(),
+            bars: Mutex::default(),
+        })
     } else {
         Arc::new(PlainLines { terminal: terminal.clone() })
     }
@@ -108,14 +107,17 @@ impl MovingLines {
 
 impl Watch for MovingLines {
     fn event(&self, run: &Run, event: &Event, at: Timestamp) {
-        for line in journal::lines(run, event, at) {
+        let language = self.terminal.language(None, Language::En);
+        for line in journal::lines(run, event, at, language) {
             self.say(&line);
         }
         match event {
             Event::StepStarted { server, step, .. } => {
                 self.at(server.as_str(), format!("{step} ({})", Self::steps_left(run, server)));
             }
-            Event::StepEnded { server, .. } | Event::StepsUnchanged { server, .. } => self.done(server.as_str()),
+            Event::StepEnded { server, .. } | Event::StepsUnchanged { server, .. } => {
+                self.done(server.as_str())
+            }
             Event::BackupStarted { .. } => self.at("backup", "copying".to_owned()),
             Event::BackupItemCopied { item, .. } => self.at("backup", format!("{item} copied")),
             Event::BackupVerified { .. } | Event::BackupFailed { .. } => self.done("backup"),
@@ -125,7 +127,10 @@ impl Watch for MovingLines {
             Event::SafetyCopyStarted { .. } => self.at("restore", "copying what is there".to_owned()),
             Event::ItemRestoreStarted { item } => self.at("restore", format!("putting back {item}")),
             Event::RestoreCompleted | Event::RestoreFailed { .. } => self.done("restore"),
-            Event::Ended { .. } | Event::GateOpened { .. } | Event::BecameStuck { .. } | Event::Interrupted => {
+            Event::Ended { .. }
+            | Event::GateOpened { .. }
+            | Event::BecameStuck { .. }
+            | Event::Interrupted => {
                 self.all_done();
             }
             _ => {}
