@@ -1,8 +1,8 @@
 //! The state of a run: the fold over its journal.
 
 use super::{
-    BackupState, CancelChoice, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase, RunHeader, StepEnd,
-    StepState,
+    BackupState, CancelChoice, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase, RunHeader,
+    StepEnd, StepState,
 };
 use crate::{
     approval::Gate,

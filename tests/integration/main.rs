@@ -11,6 +11,7 @@ mod architecture;
 mod documents;
 mod lab;
 mod modules;
+mod scenarios;
 mod store;
 mod support;
 mod transport;
