@@ -13,6 +13,7 @@ mod architecture;
 mod documents;
 mod lab;
 mod modules;
+mod scenarios;
 mod store;
 mod support;
 mod transport;
