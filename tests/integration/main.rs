@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod demo;
 mod documents;
 mod lab;
 mod modules;
