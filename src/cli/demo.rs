@@ -2,7 +2,6 @@
 
 use super::{CliError, Global, Terminal, project, run};
 use crate::{
-    approval::Decision,
     demo::{self, AtGate, DemoError, DemoFolder, Ending, Notes, ServerFolder, Story},
     executor::Site,
     model::{ExitCode, RunId},
@@ -102,7 +101,7 @@ pub async fn demo(global: &Global, terminal: &Terminal, args: DemoArgs) -> Resul
     ));
     let site = open(global, &folder).await?;
     let asks = terminal.clone();
-    let ask = move |id: &RunId| person(&asks, id);
+    let ask = |id: &RunId| person(&asks, &folder, id);
     let at_gate = match (args.approve, terminal.can_ask()) {
         (true, _) => AtGate::Director,
         (false, true) => AtGate::Person(&ask),
@@ -139,28 +138,19 @@ async fn open(global: &Global, folder: &DemoFolder) -> Result<Site, CliError> {
     Ok(Site::open(&read.root, read.project, read.inventory, read.people, project::account()).await?)
 }
 
-/// Asks the person at the keyboard, who plays the director.
-fn person(terminal: &Terminal, id: &RunId) -> Option<(Decision, String)> {
-    terminal.note(&format!("\nYou are the director now: run {id} would update production."));
-    let choices = ["approve", "reject", "decide later"];
-    let chosen = dialoguer::Select::new()
-        .with_prompt("Your decision")
-        .items(choices)
-        .default(0)
-        .interact_opt()
-        .ok()??;
-    let decision = match chosen {
-        0 => Decision::Approve,
-        1 => Decision::Reject,
-        _ => return None,
-    };
-    let needs_reason = decision == Decision::Reject;
-    let reason = dialoguer::Input::<String>::new()
-        .with_prompt("Your reason")
-        .allow_empty(!needs_reason)
-        .interact_text()
-        .ok()?;
-    Some((decision, reason))
+/// Lets the person at the keyboard play the director: the same prompt as `esclusa approve`, with the
+/// director's key.
+fn person(terminal: &Terminal, folder: &DemoFolder, id: &RunId) -> bool {
+    terminal.note("\nYou are the director now. This is what directors see:");
+    terminal.note(&format!("  $ esclusa approve {id} --key keys/director\n"));
+    let status = std::process::Command::new(folder.program())
+        .arg("-C")
+        .arg(folder.path())
+        .args(["approve", id.as_str(), "--key"])
+        .arg(folder.director_key())
+        .env("ESCLUSA_STORE_IS_KEPT", "1")
+        .status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn last_words(ending: &Ending, folder: &DemoFolder, dir: &Path, begun: Instant) -> String {

@@ -11,14 +11,8 @@ use crate::{
 /// The director's name in the people file.
 pub const DIRECTOR: &str = "demo-director";
 
-/// Signs a decision at the gate of `run` with the director's key and records it.
-pub async fn decide(
-    site: &Site,
-    run: &RunId,
-    decision: Decision,
-    reason: &str,
-    private_key: &str,
-) -> Result<(), DemoError> {
+/// Signs an approval at the gate of `run` with the director's key and records it.
+pub async fn approve(site: &Site, run: &RunId, reason: &str, private_key: &str) -> Result<(), DemoError> {
     let refused = |error: &dyn std::fmt::Display| ExecutorError::refused(error.to_string());
     let run = executor::load(&site.store, run).await?;
     let gate = run.gate.as_ref().ok_or_else(|| ExecutorError::refused("no gate waits for a decision"))?;
@@ -26,7 +20,7 @@ pub async fn decide(
     let now = site.store.now().await?;
     let nonce = uuid::Uuid::new_v4().to_string();
     let head = site.store.ledger_head().await?.hash;
-    let statement = gate.statement(decision, reason, &person, now, nonce.clone(), head).text();
+    let statement = gate.statement(Decision::Approve, reason, &person, now, nonce.clone(), head).text();
     let signature = approval::sign(&statement, private_key, None).map_err(|error| refused(&error))?;
     let new = approval::RecordedDecision {
         text: statement.clone(),
@@ -38,12 +32,11 @@ pub async fn decide(
         site.store.decisions(&gate.id).await?.iter().map(|row| executor::recorded(row, false)).collect();
     let verified =
         approval::admit(gate, &before, &new, &site.people, now).map_err(|refusal| refused(&refusal))?;
-    let word = if decision == Decision::Approve { "approve" } else { "reject" };
     let row = NewDecision {
         gate: gate.id.clone(),
         person,
         roles: verified.roles,
-        decision: word.to_owned(),
+        decision: "approve".to_owned(),
         reason: reason.to_owned(),
         statement,
         signature: Some(signature),

@@ -21,7 +21,7 @@ mod story;
 mod tale;
 mod visitor;
 
-pub use director::{DIRECTOR, decide};
+pub use director::DIRECTOR;
 pub use error::DemoError;
 pub use folder::{DemoFolder, ENVIRONMENTS};
 pub use notes::{NOTE_CHARS_MAX, Notes, migrate};

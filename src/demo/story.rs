@@ -2,7 +2,7 @@
 
 use super::{DemoError, DemoFolder, NOTE_CHARS_MAX, director, tale::Tale, visitor};
 use crate::{
-    approval::Decision,
+    approval::Verdict,
     executor::{self, Opening, Patience, Site, Wanted, interrupt::Interrupt},
     model::{EnvironmentName, ExitCode, RunId, SystemName, Value},
     plan::Release,
@@ -14,8 +14,8 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Writes a line for people.
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Asks a person at the keyboard: the decision and its reason, or nothing if they have not decided.
-pub type Ask<'a> = &'a (dyn Fn(&RunId) -> Option<(Decision, String)> + Sync);
+/// Lets the person at the keyboard decide and records it; false if they have not decided.
+pub type Ask<'a> = &'a (dyn Fn(&RunId) -> bool + Sync);
 
 /// Who decides at the gate of the update.
 pub enum AtGate<'a> {
@@ -160,28 +160,29 @@ impl Story<'_> {
         }
     }
 
-    /// The run waits at its gate.
-    async fn gate(&self, id: &RunId, by_director: bool) -> Result<ExitCode, DemoError> {
-        let (decision, reason) = match &self.at_gate {
-            _ if by_director => (Decision::Approve, "the first installation".to_owned()),
-            AtGate::Director => (Decision::Approve, "tested in development and test".to_owned()),
-            AtGate::Nobody => return Ok(ExitCode::Waiting),
-            AtGate::Person(ask) => match ask(id) {
-                Some(decided) => decided,
-                None => return Ok(ExitCode::Waiting),
-            },
-        };
-        self.say(&format!("  $ esclusa approve {id}        (signed with keys/director)"));
-        let path = self.folder.director_key();
-        let key = zeroize::Zeroizing::new(std::fs::read_to_string(&path).map_err(DemoError::file(&path))?);
-        director::decide(self.site, id, decision, &reason, &key).await?;
-        if !by_director && decision == Decision::Approve {
+    /// The run waits at its gate; an installation is signed by the director at once.
+    async fn gate(&self, id: &RunId, installs: bool) -> Result<ExitCode, DemoError> {
+        match &self.at_gate {
+            AtGate::Director => self.sign(id, "tested in development and test").await?,
+            _ if installs => self.sign(id, "the first installation").await?,
+            AtGate::Person(decide) if decide(id) => {}
+            AtGate::Person(_) | AtGate::Nobody => return Ok(ExitCode::Waiting),
+        }
+        let verdict = self.site.verdict(&executor::load(&self.site.store, id).await?).await?;
+        if !installs && matches!(verdict, Some(Verdict::Approved(_))) {
             let port = self.folder.notes_port("production")?;
             visitor::send(port, "/notes", "Written after the approval, before the update").await?;
             self.say("    meanwhile somebody writes one more note in production");
         }
         self.say(&format!("  $ esclusa resume {id}"));
         self.resume(id).await
+    }
+
+    async fn sign(&self, id: &RunId, reason: &str) -> Result<(), DemoError> {
+        self.say(&format!("  $ esclusa approve {id}        (signed with keys/director)"));
+        let path = self.folder.director_key();
+        let key = zeroize::Zeroizing::new(std::fs::read_to_string(&path).map_err(DemoError::file(&path))?);
+        director::approve(self.site, id, reason, &key).await
     }
 
     async fn take_in(&self, playbook: &str, version: &str) -> Result<Release, DemoError> {

@@ -24,7 +24,7 @@ pub async fn send(port: u16, path: &str, body: &str) -> Result<String, DemoError
 async fn ask(port: u16, method: &str, path: &str, body: &str) -> Result<String, DemoError> {
     let failed = |why: String| DemoError::data(format!("the notes at port {port} do not answer: {why}"));
     match tokio::time::timeout(PATIENCE, exchange(port, method, path, body)).await {
-        Ok(Ok((status, text))) if status == 200 => Ok(text),
+        Ok(Ok((200, text))) => Ok(text),
         Ok(Ok((status, text))) => Err(failed(format!("{status} {}", text.trim()))),
         Ok(Err(why)) => Err(failed(why)),
         Err(_) => Err(failed("it takes too long".to_owned())),

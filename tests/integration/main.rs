@@ -10,6 +10,7 @@
 
 mod admin;
 mod architecture;
+mod demo;
 mod documents;
 mod lab;
 mod modules;
