@@ -17,6 +17,7 @@ use crate::{
     report::{
         escape,
         language::{self as words, records as say},
+        lines::COLUMNS,
     },
     store::{Message, NewDecision},
 };
@@ -70,7 +71,9 @@ pub async fn approve(global: &Global, terminal: &Terminal, args: ApproveArgs) ->
     if terminal.format != Format::Json {
         terminal.result(&page);
         let (name, means) = (escape::capped(&decider.person.full_name, 60), &decider.means);
-        terminal.note(&say::you_are(language, name, means));
+        for line in escape::wrap(&say::you_are(language, name, means), COLUMNS) {
+            terminal.note(&line);
+        }
     }
     let (decision, reason) = match (args.decide, args.reason) {
         (Some(word), reason) => {
@@ -128,6 +131,9 @@ async fn named(
     // Who may not decide, or decides too late, is told before reading.
     approval::eligible(&asked.gate, &decider.person.name, &asked.people)
         .map_err(|refusal| refused(&refusal, &asked, language))?;
+    if asked.closed && matches!(asked.verdict, Verdict::Approved(_) | Verdict::Open { .. }) {
+        return Err(refused(&Refusal::GateClosed, &asked, language));
+    }
     match &asked.verdict {
         Verdict::Expired => Err(refused(&Refusal::Expired, &asked, language)),
         Verdict::Void(refusal) => Err(refused(refusal, &asked, language)),

@@ -100,10 +100,15 @@ async fn decisions(
 ) -> Result<(), Wrong> {
     let store = &records.store;
     let login = records.login.is_some();
-    let approvals = approvals(records, row).await?;
+    let Told { opened, approvals } = told(records, row).await?;
+    let mut gates = Vec::new();
     for gate_row in store.gates_of(&row.new.id).await? {
         let gate: Gate = serde_json::from_str(&gate_row.subject)
             .map_err(|error| Wrong(format!("gate `{}`: {error}", gate_row.id)))?;
+        if !opened.contains(&gate) {
+            return Err(Wrong(say::audit_gate(language, &gate.id, &row.new.id)));
+        }
+        gates.push(gate.id.clone());
         let people = sheet::people(store, gate.people).await?;
         let mut all = Vec::new();
         for decision in store.decisions(&gate.id).await? {
@@ -133,6 +138,10 @@ async fn decisions(
             return Err(Wrong(say::audit_unproven(language, &row.new.id, why)));
         }
     }
+    if approvals.iter().any(|(gate, _)| !gates.contains(gate)) {
+        let why = say::audit_no_gate(language);
+        return Err(Wrong(say::audit_unproven(language, &row.new.id, why)));
+    }
     Ok(())
 }
 
@@ -151,13 +160,23 @@ fn approved_then(
     matches!(approval::evaluate(gate, &before, people, at), Verdict::Approved(_))
 }
 
-/// When the run's journal says that a gate was approved.
-async fn approvals(records: &Records, row: &RunRow) -> Result<Vec<(String, Timestamp)>, Wrong> {
-    let mut approvals = Vec::new();
+/// What the run's journal says of gates.
+#[derive(Default)]
+struct Told {
+    /// The gates as they were opened.
+    opened: Vec<Gate>,
+    /// Which was approved, and when that was noted.
+    approvals: Vec<(String, Timestamp)>,
+}
+
+async fn told(records: &Records, row: &RunRow) -> Result<Told, Wrong> {
+    let mut told = Told::default();
     for event in records.store.events(&row.new.id).await? {
-        if let Ok(Event::GateApproved { gate, .. }) = serde_json::from_str(&event.body) {
-            approvals.push((gate, event.at));
+        match serde_json::from_str(&event.body) {
+            Ok(Event::GateOpened { gate }) => told.opened.push(*gate),
+            Ok(Event::GateApproved { gate, .. }) => told.approvals.push((gate, event.at)),
+            _ => {}
         }
     }
-    Ok(approvals)
+    Ok(told)
 }

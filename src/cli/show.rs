@@ -3,7 +3,7 @@
 use super::{
     CliError, Format, Global, Terminal, history, junit,
     records::{Door, Records},
-    status::what,
+    status::{self, Standing, what},
     summary,
 };
 use crate::{
@@ -44,8 +44,7 @@ pub struct ShowArgs {
 
 /// A run with everything that belongs to it.
 struct Whole {
-    row: RunRow,
-    run: Run,
+    standing: Standing,
     plan: Plan,
     shown: Shown,
     events: Vec<(EventRow, Event)>,
@@ -67,17 +66,17 @@ pub async fn show(global: &Global, terminal: &Terminal, args: ShowArgs) -> Resul
     let exit = row.final_exit.map_or_else(|| open_code(&run), code);
     match terminal.format {
         Format::Junit => terminal.result(&junit::run(&run, exit)),
-        Format::Json => terminal.json(&document(&records, &whole(&records, row, run).await?, exit)),
+        Format::Json => terminal.json(&document(&records, &whole(&records, row, &run).await?, exit)),
         Format::Text => {
-            let whole = whole(&records, row, run).await?;
+            let whole = whole(&records, row, &run).await?;
             let mut page =
                 Page { records: &records, language, verbose: terminal.verbose, lines: Lines::default() };
-            page.head(&whole, exit);
+            page.head(&whole);
             page.plan(&whole.plan);
             page.prediction(&whole.shown);
             page.journal(&whole);
             page.decisions(&whole.decisions);
-            page.checks(&whole.run);
+            page.checks(&whole.standing.run);
             if terminal.verbose {
                 page.outputs(&whole);
             }
@@ -97,7 +96,7 @@ fn open_code(run: &Run) -> ExitCode {
     }
 }
 
-async fn whole(records: &Records, row: RunRow, run: Run) -> Result<Whole, CliError> {
+async fn whole(records: &Records, row: RunRow, run: &Run) -> Result<Whole, CliError> {
     let store = &records.store;
     let plan = sheet::document(store, "plan", run.header.plan).await?;
     let shown = match run.shown {
@@ -118,7 +117,9 @@ async fn whole(records: &Records, row: RunRow, run: Run) -> Result<Whole, CliErr
             decisions.push(Decided { row, gate: gate.clone(), people: people.clone() });
         }
     }
-    Ok(Whole { row, run, plan, shown, events, decisions })
+    let now = store.now().await?;
+    let standing = status::standing(records, row, now).await?;
+    Ok(Whole { standing, plan, shown, events, decisions })
 }
 
 impl Decided {
@@ -137,9 +138,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn head(&mut self, whole: &Whole, exit: ExitCode) {
+    fn head(&mut self, whole: &Whole) {
         let (language, zone) = (self.language, self.records.zone.as_str());
-        let Whole { row, run, plan, .. } = whole;
+        let Whole { standing, plan, .. } = whole;
+        let Standing { row, run, .. } = standing;
         let lines = &mut self.lines;
         let kind = words::playbook_kind(plan.kind, language);
         lines.title(&format!("{kind}: {}", what(run, language)));
@@ -147,15 +149,16 @@ impl Page<'_> {
         lines.pair(&say::playbook_label(language), &escape::capped(&run.header.playbook, 200));
         let state = match &run.ended {
             Some((exit, _)) => format!("{} ({exit})", journal::state(run, language)),
-            None => journal::state(run, language),
+            None => standing.state(language),
         };
         lines.pair(&say::state_label(language), &state);
         lines.pair(&say::opened_label(language), &moment::words(row.opened_at, zone, language));
         if let Some(at) = row.ended_at {
             lines.pair(&say::ended_label(language), &moment::words(at, zone, language));
         }
-        let mut asked = match (&run.header.requested_by, whole.decisions.first()) {
-            (Some(name), Some(decided)) => history::full_name(&decided.people, name.as_str()),
+        let people = whole.decisions.first().map(|decided| &decided.people).or(standing.people());
+        let mut asked = match (&run.header.requested_by, people) {
+            (Some(name), Some(people)) => history::full_name(people, name.as_str()),
             (Some(name), None) => name.to_string(),
             (None, _) => run.header.requested_account.clone(),
         };
@@ -180,9 +183,7 @@ impl Page<'_> {
         let digests = words::digests(language, release, plan, prediction);
         lines.pair(&words::digests_label(language), &digests);
         lines.pair(&words::zone_label(language), &escape::capped(zone, 60));
-        if run.ended.is_none()
-            && let Some(next) = summary::next(run, exit)
-        {
+        if let Some(next) = standing.next() {
             lines.pair(&say::next_label(language), &next);
         }
     }
@@ -242,7 +243,7 @@ impl Page<'_> {
     fn journal(&mut self, whole: &Whole) {
         self.lines.heading(&say::heading_journal(self.language));
         // Each event is told with the run as it was just after it.
-        let mut run = Run::new(whole.run.header.clone());
+        let mut run = Run::new(whole.standing.run.header.clone());
         for (row, event) in &whole.events {
             if run.apply(event, row.at).is_err() {
                 break;
@@ -335,7 +336,7 @@ fn output(event: &Event) -> Option<(String, Digest)> {
 }
 
 fn document(records: &Records, whole: &Whole, exit: ExitCode) -> Json {
-    let Whole { row, run, plan, shown, events, decisions } = whole;
+    let Whole { standing: Standing { row, run, .. }, plan, shown, events, decisions } = whole;
     let events: Vec<_> = events
         .iter()
         .map(|(row, event)| json!({ "seq": row.seq, "at": row.at.to_string(), "hash": row.hash, "event": event }))

@@ -6,9 +6,9 @@ use super::{
     summary,
 };
 use crate::{
-    approval::Verdict,
+    approval::{self, Refusal, Verdict},
     executor::{ExecutorError, sheet::Asked},
-    model::{ExitCode, Language, PersonName, Timestamp},
+    model::{ExitCode, Language, People, PersonName, Timestamp},
     report::{
         escape, journal,
         language::{self as words, records as say},
@@ -29,9 +29,11 @@ pub struct StatusArgs {
 }
 
 /// An open run and what it needs.
-struct Standing {
-    row: RunRow,
-    run: Run,
+pub struct Standing {
+    /// Its row.
+    pub row: RunRow,
+    /// The run, replayed.
+    pub run: Run,
     asked: Option<Asked>,
     /// Whether a process drives it now.
     driven: bool,
@@ -72,19 +74,51 @@ pub async fn status(global: &Global, terminal: &Terminal, args: StatusArgs) -> R
     Ok(ExitCode::Done)
 }
 
-async fn standing(records: &Records, row: RunRow, now: Timestamp) -> Result<Standing, ExecutorError> {
+/// How a run stands at `now`.
+pub async fn standing(records: &Records, row: RunRow, now: Timestamp) -> Result<Standing, ExecutorError> {
     let run = crate::executor::load(&records.store, &row.new.id).await?;
     let asked = match run.gate.as_ref().filter(|_| run.phase() == Phase::Waiting) {
         Some(gate) => Some(Asked::load(&records.store, &gate.id).await?),
         None => None,
     };
+    let asked = asked.map(|mut asked| {
+        // The run is judged by the people file as it is: where that has changed, nobody can decide.
+        let changed = |people| approval::people_digest(people) != asked.gate.people;
+        if records.people.as_ref().is_some_and(changed) {
+            asked.verdict = Verdict::Void(Refusal::PeopleChanged);
+        }
+        asked
+    });
     let driven = row.owner.is_some() && row.lease_until.is_some_and(|until| until > now);
     Ok(Standing { row, run, asked, driven })
 }
 
 impl Standing {
-    /// The command that leads on.
-    fn next(&self) -> Option<String> {
+    /// The people file of its gate.
+    pub fn people(&self) -> Option<&People> {
+        self.asked.as_ref().map(|asked| &asked.people)
+    }
+
+    /// How it stands, in words: also what was decided and not yet acted upon.
+    pub fn state(&self, language: Language) -> String {
+        match self.asked.as_ref().map(|asked| &asked.verdict) {
+            Some(Verdict::Approved(_)) => say::decided_enough(language),
+            Some(Verdict::Rejected { .. }) => words::state_rejected(language),
+            Some(Verdict::Expired) => words::state_expired(language),
+            Some(Verdict::Void(_)) => say::people_changed(language),
+            Some(Verdict::Open { missing, .. }) => {
+                let roles: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                words::state_waiting_approval(language, roles.join(", "))
+            }
+            None => journal::state(&self.run, language),
+        }
+    }
+
+    /// The command that leads on; none when the run has ended.
+    pub fn next(&self) -> Option<String> {
+        if self.run.ended.is_some() {
+            return None;
+        }
         let id = &self.run.header.id;
         let code = match (&self.asked, self.run.phase()) {
             (Some(asked), _) if matches!(asked.verdict, Verdict::Open { .. }) => {
@@ -121,18 +155,7 @@ fn describe(standing: &Standing, zone: &str, language: Language, lines: &mut Lin
     let Standing { run, row, asked, driven } = standing;
     lines.heading(&what(run, language));
     lines.pair(&say::run_label(language), &run.header.id.to_string());
-    let state = match asked.as_ref().map(|asked| &asked.verdict) {
-        Some(Verdict::Approved(_)) => say::decided_enough(language),
-        Some(Verdict::Rejected { .. }) => words::state_rejected(language),
-        Some(Verdict::Expired) => words::state_expired(language),
-        Some(Verdict::Void(_)) => say::people_changed(language),
-        Some(Verdict::Open { missing, .. }) => {
-            let roles: Vec<_> = missing.iter().map(ToString::to_string).collect();
-            words::state_waiting_approval(language, roles.join(", "))
-        }
-        None => journal::state(run, language),
-    };
-    lines.pair(&say::state_label(language), &state);
+    lines.pair(&say::state_label(language), &standing.state(language));
     if let Some(why) = &run.stuck {
         lines.pair(&say::failure_label(language), &escape::capped(why, 400));
     }

@@ -27,6 +27,8 @@ pub struct Asked {
     pub gate: Gate,
     /// The people file that it names.
     pub people: People,
+    /// Whether the run has gone on from it, so that nothing more is recorded.
+    pub closed: bool,
     /// Its run.
     pub run: Run,
     /// The run's plan.
@@ -53,7 +55,8 @@ impl Asked {
             store.decisions(&gate.id).await?.iter().map(|row| recorded(row, login)).collect();
         let now = store.now().await?;
         let verdict = approval::evaluate(&gate, &decisions, &people, now);
-        Ok(Self { gate, people, run, plan, decisions, verdict, now })
+        let closed = row.closed_at.is_some();
+        Ok(Self { gate, people, closed, run, plan, decisions, verdict, now })
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod approve;
 mod architecture;
 mod demo;
 mod documents;

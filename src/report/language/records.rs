@@ -136,5 +136,10 @@ texts! {
         en: "run {run} says that it was approved, and its decisions do not: {why}",
         es: "la ejecución {run} dice que fue aprobada, y sus decisiones no: {why}"
     }
+    audit_gate(gate, run) {
+        en: "gate {gate} is not the one that run {run} opened",
+        es: "la solicitud {gate} no es la que abrió la ejecución {run}"
+    }
+    audit_no_gate() { en: "there is no such gate", es: "no existe tal solicitud" }
     audit_good() { en: "Nobody edited the record.", es: "Nadie alteró el registro." }
 }
