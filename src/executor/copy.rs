@@ -4,7 +4,7 @@ use super::{ExecutorError, change::Changing, journal::Extra, look};
 use crate::{
     backup::{BackupId, Estimate, Header, Item, Part, Purpose},
     model::{ServerName, Status},
-    run::{Event, Failure},
+    run::{BackupState, Event, Failure, Goal},
     store::BackupRow,
     transport::Frame,
     vault::{Spool, Vault, VaultError},
@@ -14,6 +14,9 @@ use tokio::io::AsyncWriteExt as _;
 
 /// Bytes of the vault's file system that stay free.
 const VAULT_RESERVE_BYTES: u64 = 64 << 20;
+
+/// How the ids of copies made before a restore begin.
+pub const SAFETY_PREFIX: &str = "safety-";
 
 /// Why a copy was not made: a fact for the journal, or the executor's own trouble.
 pub enum CopyError {
@@ -86,11 +89,14 @@ impl Changing<'_> {
             ));
         }
         if !self.loaded.plan.quiesce.is_empty() && !self.journal.run().quiesced {
-            self.quiesce().await?.map_err(CopyError::Failed)?;
+            self.quiesce()
+                .await
+                .map_err(|error| lost(&self.loaded.plan.quiesce[0].server, error))?
+                .map_err(CopyError::Failed)?;
         }
         let id = self.backup_id("")?;
         self.journal.append(Event::BackupStarted { backup: id.to_string() }).await?;
-        let mut spool = vault.begin(self.header(&id, Purpose::Full).await?).await?;
+        let mut spool = vault.begin(self.header(&id, Purpose::Full, backup.items.clone()).await?).await?;
         for item in &backup.items {
             let bytes = self.copy_item(&mut spool, item, &estimates[&item.id], false).await?;
             let event = Event::BackupItemCopied { backup: id.to_string(), item: item.id.clone(), bytes };
@@ -122,10 +128,10 @@ impl Changing<'_> {
     async fn copy_for_safety(&self) -> Result<(), CopyError> {
         let vault = self.vault().await?;
         vault.sweep().await?;
-        let id = self.backup_id("safety-")?;
+        let id = self.backup_id(SAFETY_PREFIX)?;
         self.journal.append(Event::SafetyCopyStarted { backup: id.to_string() }).await?;
-        let items: Vec<_> = self.items().iter().filter(|item| item.part != Part::Logs).cloned().collect();
-        let mut spool = vault.begin(self.header(&id, Purpose::Safety).await?).await?;
+        let items = self.endangered(&vault).await?;
+        let mut spool = vault.begin(self.header(&id, Purpose::Safety, items.clone()).await?).await?;
         for item in &items {
             self.copy_item(&mut spool, item, &Estimate::default(), true).await?;
         }
@@ -135,6 +141,32 @@ impl Changing<'_> {
         let event = Event::SafetyCopyTaken { backup: id.to_string(), bytes: summary.size };
         self.journal.append_with(vec![event], extra).await?;
         Ok(())
+    }
+
+    /// Everything that a restore may overwrite: what the backup that is put back holds, and what the
+    /// plan's backup holds now.
+    async fn endangered(&self, vault: &Vault) -> Result<Vec<Item>, CopyError> {
+        let id = {
+            let run = self.journal.run();
+            match (&run.header.goal, &run.backup) {
+                (Goal::Restore { backup }, _) => backup.clone(),
+                (_, BackupState::Verified(record)) => record.backup.to_string(),
+                _ => return Err(failed("restore", "there is no backup to put back")),
+            }
+        };
+        let id = BackupId::parse(&id).map_err(|error| failed("restore", error))?;
+        let mut items: Vec<Item> =
+            vault.manifest(&id).await?.items.into_iter().map(|item| item.item).collect();
+        for item in self.items() {
+            if !items.iter().any(|other| other.server == item.server && other.source == item.source) {
+                // Ids are unique within a backup; one of the plan may be taken by another item there.
+                let taken = items.iter().any(|other| other.id == item.id);
+                let id = if taken { format!("now-{}", item.id) } else { item.id.clone() };
+                items.push(Item { id, ..item.clone() });
+            }
+        }
+        items.retain(|item| item.part != Part::Logs);
+        Ok(items)
     }
 
     /// The items of the plan's backup.
@@ -176,7 +208,12 @@ impl Changing<'_> {
         BackupId::parse(&id).map_err(|error| failed("backup", error))
     }
 
-    async fn header(&self, id: &BackupId, purpose: Purpose) -> Result<Header, ExecutorError> {
+    async fn header(
+        &self,
+        id: &BackupId,
+        purpose: Purpose,
+        items: Vec<Item>,
+    ) -> Result<Header, ExecutorError> {
         let plan = &self.loaded.plan;
         let quiesced = plan.quiesce.iter().map(|quiesce| {
             let mut what = quiesce.quiesce.services.clone();
@@ -191,12 +228,7 @@ impl Changing<'_> {
             run,
             purpose,
             taken_at: self.site.store.now().await?,
-            items: self
-                .items()
-                .iter()
-                .filter(|item| purpose == Purpose::Full || item.part != Part::Logs)
-                .cloned()
-                .collect(),
+            items,
             waived: plan.backup.as_ref().map(|backup| backup.left_out.clone()).unwrap_or_default(),
             quiesced: quiesced.collect(),
         })
@@ -249,6 +281,7 @@ impl Changing<'_> {
                 Ok(end) => (end.status, end.stderr),
                 Err(error) if error.is_lost() && again => {
                     again = false;
+                    self.fleet.forget(&item.server).await;
                     continue;
                 }
                 Err(error) => return Err(lost(&item.server, error.into())),

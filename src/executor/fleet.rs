@@ -73,6 +73,14 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Drops the session of a server: the next one is a new connection, even where the old one only
+    /// lost its shell.
+    pub async fn forget(&self, name: &ServerName) {
+        if let Some(slot) = self.sessions.lock().await.get(name) {
+            *slot.lock().await = None;
+        }
+    }
+
     async fn connect(&self, server: &Server) -> Result<Session, ExecutorError> {
         let jump = server.jump.as_ref().and_then(|name| {
             let planned = self.plan.servers.values().map(|planned| &planned.server);

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     approval::{self, Caller as Seen, Gate, RecordedDecision, Subject, Verdict},
+    model::People,
     model::{Digest, Language, Person, PersonName, canonical},
     notify::{Notice, NoticeKind, Recipient},
     run::{Event, Run},
@@ -112,7 +113,17 @@ impl Site {
         let now = self.store.now().await?;
         let login = self.store.database_login().await?.is_some();
         let decisions: Vec<_> = rows.iter().map(|row| recorded(row, login)).collect();
-        Ok(Some(approval::evaluate(gate, &decisions, &self.people, now)))
+        // What has begun is judged by the people file that the gate recorded: editing the file must not
+        // keep a failed change from being undone.
+        let recorded: People;
+        let people = if run.changed && self.people_digest() != gate.people {
+            recorded = serde_json::from_str(&self.store.document(gate.people).await?)
+                .map_err(|error| ExecutorError::document("people file", error))?;
+            &recorded
+        } else {
+            &self.people
+        };
+        Ok(Some(approval::evaluate(gate, &decisions, people, now)))
     }
 }
 

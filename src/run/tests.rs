@@ -254,7 +254,7 @@ impl World {
             (_, BackupState::Verified(record)) => record.replay(&run.header.id).ok(),
             _ => None,
         };
-        Evidence { now: NOW, verdict, window, backup, has_backup_plan: true }
+        Evidence { now: NOW, verdict, window, backup }
     }
 
     /// Lives a run to its end, or to the point where a person is waited for.
