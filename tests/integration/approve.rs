@@ -116,8 +116,10 @@ async fn an_edited_people_file_ends_the_request() {
     for name in ["rosa", "ana"] {
         refuses(&ground.decide(&run, name, "approve", "x"), 2, &Refusal::PeopleChanged);
     }
-    let status = ground.esclusa(&["status"]);
+    let status = ground.esclusa(&["status", "--lang", "en"]);
     ends(&status, 0);
+    let text = out(&status);
+    assert!(text.contains("the people file has changed") && text.contains("esclusa resume"), "{text}");
     // The database alone still knows the people file that the gate names.
     let url = format!("sqlite:{}", ground.path().join("state/esclusa.db").display());
     let key = ground.key("rosa");
@@ -205,6 +207,8 @@ async fn the_database_alone_is_enough_to_decide_and_to_read() {
     let done = there(&["approve", &run.0, "--decide", "approve", "--reason", "sí", "--key", key]);
     ends(&done, 0);
     assert!(out(&done).contains("America/Bogota"), "{}", out(&done));
+    let junit = there(&["show", &run.0, "--format", "junit"]);
+    assert!(out(&junit).contains("<testsuite name=\"notes\""), "{}", out(&junit));
     for verb in [&["status"][..], &["history"], &["show", &run.0], &["audit"]] {
         for format in ["text", "json"] {
             let read = there(&[verb, &["--format", format]].concat());
@@ -307,6 +311,11 @@ async fn the_page_says_how_large_the_last_backup_was_and_how_long_going_back_too
     // Its journal says that it was approved, and nobody's decision does.
     let audit = ground.esclusa(&["audit"]);
     ends(&audit, 1);
+    let shown = ground.esclusa(&["show", "latest", "--lang", "en"]);
+    assert!(out(&shown).contains("failed, and what was there is back (3)"), "{}", out(&shown));
+    for line in out(&shown).lines() {
+        assert!(escape::width(line) <= 80 && escape::visible(line) == line, "{line}");
+    }
     assert!(err(&audit).contains("says that it was approved"), "{}", err(&audit));
 }
 
@@ -315,7 +324,12 @@ async fn an_agent_signs_and_says_whose_key_it_holds() {
     let ground = Ground::new(SIGNED);
     let run = ground.waiting().await;
     let socket = ground.path().join("agent");
-    let mut agent = std::process::Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).spawn().unwrap();
+    let mut agent = std::process::Command::new("ssh-agent")
+        .args(["-D", "-a"])
+        .arg(&socket)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     while !socket.exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }

@@ -1,7 +1,7 @@
 use super::super::{escape, lines::COLUMNS};
 use super::*;
 use crate::model::Digest;
-use std::{fs, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 const OPENED: Timestamp = Timestamp(1_795_414_320_000);
 const BOTH: [Language; 2] = [Language::Es, Language::En];
@@ -159,7 +159,7 @@ fn the_page_is_the_one_that_was_looked_at() {
             fits(&page);
             let file = format!("tests/golden/sheet/{name}.{language}.txt");
             let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(&file);
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            if env::var_os("UPDATE_GOLDEN").is_some() {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(&path, &page).unwrap();
             }
