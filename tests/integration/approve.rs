@@ -10,7 +10,7 @@ use esclusa::{
     report::escape,
 };
 use ground::{EVIL, Ground};
-use std::{fs, process::Output};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Output};
 
 const SIGNED: &str = "{each: [director], decide_within: 7d, valid_for: 24h}";
 
@@ -362,4 +362,26 @@ async fn an_agent_signs_and_says_whose_key_it_holds() {
     assert!(err(&several).contains("several persons (ana, rosa)"), "{}", err(&several));
     ends(&done, 0);
     assert!(matches!(asked(&ground, &run).await.verdict, Verdict::Approved(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_an_unsigned_decision_rests_on_the_login() {
+    let Some(database) = crate::store::ground::Ground::postgres().await else { return };
+    let ground = Ground::new("{each: [director], decide_within: 7d, valid_for: 24h, signed: false}");
+    let password = ground.path().join("password");
+    fs::write(&password, crate::store::postgres::PASSWORD).unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    let address = format!("'{}'\ndatabase_password: store", database.location());
+    ground.edit("esclusa.yaml", "sqlite:state/esclusa.db", &address);
+    ground.edit("esclusa.yaml", "secrets:\n", "secrets:\n  store: {file: password}\n");
+    // An account of the login's name is somebody else's, and the other way round.
+    ground.edit("people.yaml", "account: of-rosa", "account: esclusa");
+    ground.edit("people.yaml", "account: of-ana", "database_login: esclusa");
+    let run = ground.waiting().await;
+    let done = ground.esclusa(&["approve", &run.0, "--decide", "approve", "--reason", "ok"]);
+    ends(&done, 0);
+    let asked = asked(&ground, &run).await;
+    let Verdict::Approved(approved) = &asked.verdict else { panic!("{:?}", asked.verdict) };
+    assert!(!approved.signed() && approved.by()[0].person.as_str() == "ana");
+    ends(&ground.esclusa(&["audit"]), 0);
 }
