@@ -35,7 +35,7 @@ pub struct ApproveArgs {
     #[arg(long, value_name = "DECISION", requires = "reason")]
     decide: Option<Word>,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", requires = "decide")]
     reason: Option<String>,
     /// The SSH key to sign with: a private key, or the public half of one that the agent holds
     #[arg(long, value_name = "FILE")]
@@ -59,7 +59,7 @@ pub async fn approve(global: &Global, terminal: &Terminal, args: ApproveArgs) ->
     let language = records.language(terminal, None);
     let signers = identity::signers(args.key.as_deref()).await?;
     let chosen = match &args.run {
-        Some(run) => Some(named(&records, run, &signers, language).await?),
+        Some(run) => Some(named(&records, terminal, run, &signers, language).await?),
         None => waiting(&records, terminal, &signers, args.decide.is_some(), language).await?,
     };
     let Some((asked, decider)) = chosen else {
@@ -110,6 +110,7 @@ struct Answer {
 /// The gate of the run that was named, and who decides at it.
 async fn named(
     records: &Records,
+    terminal: &Terminal,
     run: &str,
     signers: &[Signer],
     language: Language,
@@ -127,7 +128,7 @@ async fn named(
     let asked = Asked::load(&records.store, &gate.id).await?;
     refuse_changed_people(records, &asked, language)?;
     let decider = identity::decider(records, &asked, signers, language)?;
-    let language = decider.person.language.unwrap_or(language);
+    let language = records.language(terminal, Some(&decider.person));
     // Who may not decide, or decides too late, is told before reading.
     approval::eligible(&asked.gate, &decider.person.name, &asked.people)
         .map_err(|refusal| refused(&refusal, &asked, language))?;

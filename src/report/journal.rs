@@ -10,8 +10,10 @@ use crate::{
     run::{Event, FindingSummary, Run, StepEnd},
 };
 
-/// Longest text from a server or a person in one event, in columns.
+/// Longest line of a text from a server or a person, in columns.
 const TEXT_COLUMNS_MAX: usize = 2_000;
+/// Most lines of such a text; what failed is said first or last, the middle is in the output.
+const TEXT_LINES_MAX: usize = 40;
 
 /// The lines that tell an event with its time (UTC) and environment; most are told by one.
 #[must_use]
@@ -186,6 +188,103 @@ pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
 
 /// Untrusted text: its lines stay lines, nothing in it moves the cursor.
 fn visible(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(|line| escape::capped(line, TEXT_COLUMNS_MAX)).collect();
+    let mut lines: Vec<_> = text.lines().map(|line| escape::capped(line, TEXT_COLUMNS_MAX)).collect();
+    if lines.len() > TEXT_LINES_MAX {
+        let half = TEXT_LINES_MAX / 2;
+        lines.splice(half..lines.len() - half, ["…".to_owned()]);
+    }
     lines.join("\n    ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        approval::Judged,
+        model::{
+            BackupRule, Digest, EnvironmentKind, EnvironmentName, Policy, RunId, ServerName, StepId,
+            SystemName,
+        },
+        run::{Failure, Goal, RunHeader},
+    };
+
+    const EVIL: &str = "\u{1b}[2J\nAPPROVED\u{202e}";
+
+    fn run() -> Run {
+        let policy = Policy {
+            approve: None,
+            passed_in_test: false,
+            backup: BackupRule::Own,
+            restore_on_failure: true,
+            window: None,
+            run: Default::default(),
+        };
+        let digest = Digest::of(b"x");
+        Run::new(RunHeader {
+            format: 1,
+            id: RunId("0193".to_owned()),
+            goal: Goal::Change,
+            system: SystemName::parse("wiki").unwrap(),
+            environment: EnvironmentName::parse("test").unwrap(),
+            environment_kind: EnvironmentKind::Test,
+            playbook: "playbooks/wiki/update.yaml".to_owned(),
+            version: None,
+            release: digest,
+            plan: digest,
+            requested_by: None,
+            requested_account: "luis".to_owned(),
+            requested_by_machine: false,
+            why: None,
+            judged: Judged::from(&policy),
+            weakening: Vec::new(),
+            people: digest,
+        })
+    }
+
+    fn events() -> Vec<Event> {
+        let failure = || Failure { at: None, words: EVIL.to_owned(), hint: None, unreachable: false };
+        let (server, step) = (ServerName::parse("web").unwrap(), StepId(EVIL.to_owned()));
+        let finding = FindingSummary {
+            check: EVIL.to_owned(),
+            server: server.clone(),
+            verdict: "bad".to_owned(),
+            lines: vec![EVIL.to_owned()],
+        };
+        let ended = |end| Event::StepEnded { server: server.clone(), step: step.clone(), attempt: 1, end };
+        vec![
+            Event::PreflightFailed { failure: failure() },
+            Event::WindowAwaited { opens: Some(Timestamp(0)) },
+            Event::WindowAwaited { opens: None },
+            Event::QuiesceStarted,
+            Event::BackupFailed { failure: failure() },
+            Event::BackupItemCopied { backup: EVIL.to_owned(), item: EVIL.to_owned(), bytes: 5 },
+            Event::StepSkipped { server: server.clone(), step: step.clone(), when: EVIL.to_owned() },
+            ended(StepEnd::Changed { registered: None, output: None }),
+            ended(StepEnd::Failed { words: EVIL.to_owned(), output: None, last: true }),
+            ended(StepEnd::InDoubt { words: EVIL.to_owned() }),
+            Event::ServerLost { server: server.clone(), words: EVIL.to_owned() },
+            Event::ServicesFailed { failure: failure() },
+            Event::ChecksFailed { findings: vec![finding] },
+            Event::RestoreFailed { failure: failure() },
+            Event::Resumed { by: EVIL.to_owned(), epoch: 1 },
+            Event::BecameStuck { why: EVIL.repeat(10_000) },
+            Event::Ended { exit: 1, words: EVIL.to_owned() },
+            Event::Unknown,
+        ]
+    }
+
+    #[test]
+    fn every_event_is_told_in_both_languages_and_moves_no_cursor() {
+        for event in events() {
+            let [es, en] = [Language::Es, Language::En].map(|language| {
+                let told = lines(&run(), &event, Timestamp(0), language).join("\n");
+                assert!(told.starts_with("00:00:00 test: ") && told.len() < 20_000, "{told}");
+                // Lines of a text stay lines, indented under the event that they belong to.
+                assert!(told.lines().skip(1).all(|line| line.starts_with("    ")), "{told}");
+                assert!(told.lines().all(|line| escape::visible(line) == line), "{told}");
+                told
+            });
+            assert_ne!(es, en);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use esclusa::{
     report::escape,
 };
 use ground::{EVIL, Ground};
-use std::{fs, process::Output};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Output};
 
 const SIGNED: &str = "{each: [director], decide_within: 7d, valid_for: 24h}";
 
@@ -116,8 +116,10 @@ async fn an_edited_people_file_ends_the_request() {
     for name in ["rosa", "ana"] {
         refuses(&ground.decide(&run, name, "approve", "x"), 2, &Refusal::PeopleChanged);
     }
-    let status = ground.esclusa(&["status"]);
+    let status = ground.esclusa(&["status", "--lang", "en"]);
     ends(&status, 0);
+    let text = out(&status);
+    assert!(text.contains("the people file has changed") && text.contains("esclusa resume"), "{text}");
     // The database alone still knows the people file that the gate names.
     let url = format!("sqlite:{}", ground.path().join("state/esclusa.db").display());
     let key = ground.key("rosa");
@@ -205,6 +207,8 @@ async fn the_database_alone_is_enough_to_decide_and_to_read() {
     let done = there(&["approve", &run.0, "--decide", "approve", "--reason", "sí", "--key", key]);
     ends(&done, 0);
     assert!(out(&done).contains("America/Bogota"), "{}", out(&done));
+    let junit = there(&["show", &run.0, "--format", "junit"]);
+    assert!(out(&junit).contains("<testsuite name=\"notes\""), "{}", out(&junit));
     for verb in [&["status"][..], &["history"], &["show", &run.0], &["audit"]] {
         for format in ["text", "json"] {
             let read = there(&[verb, &["--format", format]].concat());
@@ -307,6 +311,11 @@ async fn the_page_says_how_large_the_last_backup_was_and_how_long_going_back_too
     // Its journal says that it was approved, and nobody's decision does.
     let audit = ground.esclusa(&["audit"]);
     ends(&audit, 1);
+    let shown = ground.esclusa(&["show", "latest", "--lang", "en"]);
+    assert!(out(&shown).contains("failed, and what was there is back (3)"), "{}", out(&shown));
+    for line in out(&shown).lines() {
+        assert!(escape::width(line) <= 80 && escape::visible(line) == line, "{line}");
+    }
     assert!(err(&audit).contains("says that it was approved"), "{}", err(&audit));
 }
 
@@ -315,7 +324,12 @@ async fn an_agent_signs_and_says_whose_key_it_holds() {
     let ground = Ground::new(SIGNED);
     let run = ground.waiting().await;
     let socket = ground.path().join("agent");
-    let mut agent = std::process::Command::new("ssh-agent").args(["-D", "-a"]).arg(&socket).spawn().unwrap();
+    let mut agent = std::process::Command::new("ssh-agent")
+        .args(["-D", "-a"])
+        .arg(&socket)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     while !socket.exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -348,4 +362,26 @@ async fn an_agent_signs_and_says_whose_key_it_holds() {
     assert!(err(&several).contains("several persons (ana, rosa)"), "{}", err(&several));
     ends(&done, 0);
     assert!(matches!(asked(&ground, &run).await.verdict, Verdict::Approved(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_an_unsigned_decision_rests_on_the_login() {
+    let Some(database) = crate::store::ground::Ground::postgres().await else { return };
+    let ground = Ground::new("{each: [director], decide_within: 7d, valid_for: 24h, signed: false}");
+    let password = ground.path().join("password");
+    fs::write(&password, crate::store::postgres::PASSWORD).unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    let address = format!("'{}'\ndatabase_password: store", database.location());
+    ground.edit("esclusa.yaml", "sqlite:state/esclusa.db", &address);
+    ground.edit("esclusa.yaml", "secrets:\n", "secrets:\n  store: {file: password}\n");
+    // An account of the login's name is somebody else's, and the other way round.
+    ground.edit("people.yaml", "account: of-rosa", "account: esclusa");
+    ground.edit("people.yaml", "account: of-ana", "database_login: esclusa");
+    let run = ground.waiting().await;
+    let done = ground.esclusa(&["approve", &run.0, "--decide", "approve", "--reason", "ok"]);
+    ends(&done, 0);
+    let asked = asked(&ground, &run).await;
+    let Verdict::Approved(approved) = &asked.verdict else { panic!("{:?}", asked.verdict) };
+    assert!(!approved.signed() && approved.by()[0].person.as_str() == "ana");
+    ends(&ground.esclusa(&["audit"]), 0);
 }

@@ -70,7 +70,9 @@ pub async fn ask<T: Send + 'static>(
     };
     answered.ok_or_else(|| {
         put_back(before.as_ref());
-        CliError::input(words::decision_left(language)).code(ExitCode::Interrupted)
+        // No error of anybody's: said plainly.
+        CliError { rendered: true, ..CliError::input(words::decision_left(language)) }
+            .code(ExitCode::Interrupted)
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::approval::{Opening, Subject};
 use crate::backup::spec::Part;
-use crate::model::{Language, Role};
+use crate::model::{Language, PlaybookKind, Role};
 
 pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
     let place = place(sheet, language);
@@ -76,6 +76,10 @@ fn beyond(count: usize, shown: usize) -> Option<usize> {
 }
 
 pub(super) fn tested(sheet: &Sheet, language: Language, lines: &mut Lines) {
+    if sheet.kind == PlaybookKind::Restore {
+        // What is put back was there before; no other environment says anything about it.
+        return;
+    }
     lines.heading(&say::tested_heading(language));
     if sheet.earlier.is_empty() {
         lines.item(&say::tested_nowhere(language));

@@ -128,3 +128,30 @@ async fn an_interrupt_decides_nothing_and_shows_the_cursor() {
     assert_eq!(session.end().0, Some(130));
     assert!(asked(&ground, &run).await.decisions.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passphrase_is_asked_for_unseen_after_the_decision() {
+    let ground = Ground::new(SIGNED);
+    let changed = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", "sesame-open-1", "-f"])
+        .arg(ground.key("ana"))
+        .output()
+        .unwrap();
+    assert!(changed.status.success());
+    let run = ground.waiting().await;
+    let mut session = Session::open(&ground, "approve --lang en --key key-ana");
+    session.at("THE DECISION:", &format!("{DOWN}\r"));
+    session.at("Reason", "ok\r");
+    session.at("Passphrase of", "\u{3}");
+    assert_eq!(session.end().0, Some(130));
+    assert!(asked(&ground, &run).await.decisions.is_empty());
+
+    let mut session = Session::open(&ground, "approve --lang en --key key-ana");
+    session.at("THE DECISION:", &format!("{DOWN}\r"));
+    session.at("Reason", "ok\r");
+    session.at("Passphrase of", "sesame-open-1\r");
+    let (code, seen) = session.end();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(!seen.contains("sesame"), "{seen}");
+    assert!(matches!(asked(&ground, &run).await.verdict, Verdict::Approved(_)));
+}
