@@ -1,6 +1,7 @@
 //! `esclusa doctor`: everything that an environment needs, here and on its servers, before it is needed.
 //!
-//! Each finding is good, bad, or unknown, with what to do; nothing is changed anywhere.
+//! Each finding is good, bad, or unknown, with what to do. Nothing is changed
+//! but that the transport makes its own folder on a server that has none.
 
 mod agent;
 mod here;
@@ -123,7 +124,8 @@ fn text(findings: &[Finding]) -> String {
     }
     let mut text = table.render(80);
     let todo: Vec<_> = findings.iter().filter(|one| one.verdict != Verdict::Good).collect();
-    let advised: Vec<_> = todo.iter().filter_map(|one| Some((one, one.advice.as_ref()?))).collect();
+    let mut advised: Vec<_> = todo.iter().filter_map(|one| Some((one, one.advice.as_ref()?))).collect();
+    advised.dedup_by(|(a, next), (b, advice)| (&a.place, a.what, next) == (&b.place, b.what, advice));
     if !advised.is_empty() {
         text.push_str("\nwhat to do:\n");
         for (one, advice) in advised {

@@ -81,7 +81,6 @@ pub fn add_secret(
         Some((_, map)) if text.get(map.span.start..map.span.end) == Some("{}") => {
             Some(splice(text, map.span, &format!("{{{line}}}")))
         }
-        Some((key, map)) if map.is_null() => Some(insert_line(text, key.span.end, &format!("  {line}"))),
         Some(_) => None,
         None if text.starts_with('{') => None,
         None => {

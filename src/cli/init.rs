@@ -29,7 +29,7 @@ const IDENTITY: &str = "state/keys/control.age";
 pub struct InitArgs {
     /// The system's name: lower-case letters, digits and dashes
     system: String,
-    /// Look at a server that has the system already; nothing is changed there
+    /// Look at a server that has the system already; only a folder of Esclusa's own is made there
     #[arg(long, value_name = "USER@SERVER[:PORT]")]
     from: Option<String>,
     /// The host key of that server, which you know from elsewhere; asked for on a terminal
@@ -179,8 +179,8 @@ fn say(
         }
         if let Some(key) = recovery {
             terminal.result(&format!(
-                "\nThe recovery key. It is shown only now and kept nowhere: print it, put it into the\n\
-                 safe. With it the backups open when this control host is lost.\n\n  {key}\n"
+                "\nThe recovery key. It is shown only now and kept nowhere: print it and put it\n\
+                 into the safe. With it the backups open when this control host is lost.\n\n  {key}\n"
             ));
         }
         terminal.result("next: replace what says PLACEHOLDER, then");
@@ -197,7 +197,10 @@ fn say(
     if recovery.is_none() {
         terminal.note(&format!("add the servers of `{}` to the inventory, in a group `app`.", start.system));
         if let Some(Found { server, .. }) = start.found {
-            terminal.note(&format!("the server that was looked at:\n{}", server.trim_end()));
+            terminal.note(&format!(
+                "the server that was looked at:\n{}",
+                server.trim_end().replace("@NAME@", start.system.as_str())
+            ));
         }
     }
 }

@@ -60,6 +60,11 @@ async fn check(global: &Global, terminal: &Terminal, file: PathBuf) -> Result<Ex
             .hint("take one with `esclusa backup SYSTEM --env ENVIRONMENT`"));
     }
     refuse_own_key(&site, &key)?;
+    let recipients = vault::recipients_of(&key).map_err(ExecutorError::from)?;
+    if recipients.iter().all(|recipient| !site.project.vault.recipients.contains(recipient)) {
+        return Err(CliError::failed("this key belongs to none of `vault.recipients`, so it opens no new backup")
+            .hint("look for the right key in the safe; without it, make another with `esclusa keys new` and add its recipient"));
+    }
     let proof = vault.check_recovery(&key).await.map_err(ExecutorError::from)?;
     let at = site.store.now().await?;
     let body = json!({

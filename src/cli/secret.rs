@@ -36,6 +36,9 @@ enum SecretVerb {
     Set {
         /// The secret's name
         name: String,
+        /// Taken here so that it is refused without being repeated on the screen
+        #[arg(hide = true)]
+        value: Vec<std::ffi::OsString>,
         /// The encrypted file, within the project; secrets.age otherwise
         #[arg(long, value_name = "FILE")]
         file: Option<String>,
@@ -54,9 +57,19 @@ enum SecretVerb {
 
 /// Performs `esclusa secret`.
 pub async fn secret(global: &Global, terminal: &Terminal, args: SecretArgs) -> Result<ExitCode, CliError> {
+    if let SecretVerb::Set { name, value, .. } = &args.verb
+        && !value.is_empty()
+    {
+        return Err(CliError::input("a value is never given on the command line, where others can read it")
+            .hint(format!(
+                "run `esclusa secret set {}` and type it, or send it to standard input",
+                escape::visible(name)
+            ))
+            .hint("take the one that was typed now as known to others"));
+    }
     let read = project::read(global)?;
     match args.verb {
-        SecretVerb::Set { name, file } => set(&read, terminal, &parse(&name)?, file).await,
+        SecretVerb::Set { name, file, .. } => set(&read, terminal, &parse(&name)?, file).await,
         SecretVerb::List => list(&read, terminal).await,
         SecretVerb::Remove { name, file } => remove(&read, terminal, &parse(&name)?, file).await,
     }

@@ -1,4 +1,4 @@
-//! What is needed on the servers: all are asked at once, and nothing is changed.
+//! What is needed on the servers: all are asked at once.
 
 use super::{Finding, Verdict, here::whole, needs::Needs};
 use crate::{

@@ -92,10 +92,6 @@ fn a_secret_gets_its_source() {
             format!("{head}secrets: {{a: {{file: f}}}}\n{vault}"),
             format!("{head}secrets: {{a: {{file: f}}, token: {{age: secrets.age}}}}\n{vault}"),
         ),
-        (
-            format!("{head}secrets:\n{vault}"),
-            format!("{head}secrets:\n  token: {{age: secrets.age}}\n{vault}"),
-        ),
     ] {
         let source = Source::new("esclusa.yaml", before.as_str());
         let project = parse_project(&source, &mut Diagnostics::default()).unwrap();

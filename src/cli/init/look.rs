@@ -1,4 +1,5 @@
-//! What a server that has the system already shows; nothing is changed there.
+//! What a server that has the system already shows. The system is only asked; the one thing that
+//! appears there is the transport's own folder.
 
 use crate::{
     cli::{CliError, Terminal},
@@ -150,7 +151,7 @@ fn fact(facts: &BTreeMap<String, Value>, name: &str) -> String {
 }
 
 fn plain(text: &str) -> String {
-    let good = |c: &char| c.is_ascii_alphanumeric() || " @._+-/()".contains(*c);
+    let good = |c: &char| c.is_ascii_alphanumeric() || " @.:_+-/()".contains(*c);
     text.chars().filter(good).take(80).collect()
 }
 

@@ -109,6 +109,7 @@ fn unpack(file: &Path, key: &SecretString, aside: &Path) -> Result<Manifest, Cli
     let mut input = vault::unseal(file, key).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         CliError::input(format!("{error}{cause}"))
+            .hint("the key must be one of those that the state was saved for, such as the recovery key")
     })?;
     let bad = |error: io::Error| CliError::failed(format!("`{}`: {error}", file.display()));
     let depot = Depot::open(&aside.join("depot")).map_err(|error| CliError::failed(error.to_string()))?;
