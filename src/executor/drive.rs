@@ -407,10 +407,10 @@ impl<'a> Driver<'a> {
         words: String,
     ) -> Result<(), ExecutorError> {
         for server in self.loaded.plan.servers.keys() {
-            if run.changed
+            if (run.changed || run.restoring)
                 && let Ok(session) = fleet.session(server).await
             {
-                // Folders of finished units that stay behind do no harm.
+                // What cannot be removed now lies in a folder of its own, which only its account can open.
                 let _ = session.forget_units(&run.header.id).await;
             }
         }

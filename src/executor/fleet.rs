@@ -10,8 +10,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// How long a lost server is tried again before the run stops: a line that is cut for some seconds
-/// must not end a run, one that is cut for good must be said within a minute.
-pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(40);
+/// must not end a run. One that is cut for good must be said within a minute, of which noticing the
+/// silence takes up to 25 seconds and the last try up to 15.
+pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(18);
 
 /// Time between two tries.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);

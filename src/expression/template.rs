@@ -98,9 +98,10 @@ pub fn check(text: &str, expression: bool) -> Result<(), ExpressionError> {
     }
 }
 
-/// The inside of a text that is one `{{ expression }}` and nothing else.
+/// The inside of a text that is one `{{ expression }}` and nothing else. A line's end behind it makes
+/// it a text: that of a file.
 pub(super) fn lone_expression(text: &str) -> Option<&str> {
-    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = text.trim_matches([' ', '\t']).strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.strip_prefix('-').unwrap_or(inner);
     let inner = inner.strip_suffix('-').unwrap_or(inner);
     ENGINE.compile_expression(inner).is_ok().then_some(inner)

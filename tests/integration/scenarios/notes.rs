@@ -77,7 +77,8 @@ pub fn seen(project: &Project, server: &str) -> Seen {
          mariadb -N notes -e \"SELECT version FROM page WHERE title = 'Main'\"; systemctl is-active notes || true",
     );
     let lines: Vec<_> = told.lines().map(str::to_owned).collect();
-    let [version, configured, signed, migrated, service] = lines.try_into().unwrap();
+    let [version, configured, signed, migrated, service] =
+        lines.try_into().unwrap_or_else(|_| panic!("{told}"));
     Seen { version, configured, signed, migrated, service }
 }
 
