@@ -178,7 +178,7 @@ impl World {
                     server: server(),
                     step: step.clone(),
                     attempt: 1,
-                    unit: None,
+                    unit: (self.choose(2) == 0).then(|| "u1".to_owned()),
                     summary: String::new(),
                     diff: None,
                 };
@@ -197,6 +197,16 @@ impl World {
                         Event::StepsCompleted,
                     ],
                 }
+            }
+            Effect::Settle => {
+                let (server, step, flight) = run.flights().next().unwrap();
+                let end = match self.choose(3) {
+                    0 => StepEnd::InDoubt { words: "nobody knows".into() },
+                    1 => StepEnd::Failed { words: "ended".into(), output: None, last: true },
+                    _ => StepEnd::Changed { registered: None, output: None },
+                };
+                let attempt = flight.attempt;
+                vec![Event::StepEnded { server: server.clone(), step: step.clone(), attempt, end }]
             }
             Effect::Quiesce => match self.choose(4) {
                 0 => vec![Event::QuiesceStarted, Event::RestoreFailed { failure: failure("will not stop") }],
@@ -254,7 +264,9 @@ impl World {
             (_, BackupState::Verified(record)) => record.replay(&run.header.id).ok(),
             _ => None,
         };
-        Evidence { now: NOW, verdict, window, backup }
+        // Time passes between a crash and the next life: an approval may have run out.
+        let now = if self.choose(7) == 0 { NOW.plus_seconds(90 * 86_400) } else { NOW };
+        Evidence { now, verdict, window, backup }
     }
 
     /// Lives a run to its end, or to the point where a person is waited for.
@@ -342,7 +354,18 @@ proptest! {
         if let Some(restore) = first("item_restore_started") {
             prop_assert!(first("safety_copy_taken").is_some_and(|at| at < restore));
         }
+        // While something is put back, no detached change of this run is still under way.
+        let mut flying = false;
+        for event in &world.journal {
+            match event {
+                Event::StepStarted { unit: Some(_), .. } => flying = true,
+                Event::StepEnded { .. } => flying = false,
+                Event::ItemRestoreStarted { .. } | Event::SafetyCopyStarted { .. } => prop_assert!(!flying, "{names:?}"),
+                _ => {}
+            }
+        }
         if let Some((exit, words)) = &run.ended {
+            prop_assert!(!run.quiet || *exit != 12, "expired with services stopped: {names:?}");
             // Done means: no service was left stopped and no failure forgotten.
             prop_assert!(*exit != 0 || !run.quiet, "{words}: {names:?}");
             prop_assert!(*exit != 0 || goal != Goal::Change || run.checks_passed == Some(true), "{names:?}");
