@@ -168,15 +168,15 @@ fn at_a_slow_step() -> (Stage, Said) {
     (stage, waiting)
 }
 
-/// Resumes in another thread and returns once the slow step has begun, with its process.
-fn resume_until_slow(stage: &Stage) -> (std::thread::JoinHandle<Said>, String) {
+/// Resumes in another thread and returns once the slow step has begun.
+fn resume_until_slow(stage: &Stage) -> std::thread::JoinHandle<Said> {
     let mut command = Stage::command(&["-C", stage.dir(), "resume", "latest"]);
     let resuming = std::thread::spawn(move || said(&mut command));
     let slow = stage.root("production").join("log/slow");
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         match fs::read_to_string(&slow) {
-            Ok(text) if text.ends_with('\n') => return (resuming, text.trim().to_owned()),
+            Ok(text) if text.ends_with('\n') => return resuming,
             _ if resuming.is_finished() => panic!("{}", resuming.join().unwrap().all()),
             _ => assert!(Instant::now() < until, "the migration does not begin"),
         }
@@ -186,21 +186,42 @@ fn resume_until_slow(stage: &Stage) -> (std::thread::JoinHandle<Said>, String) {
 
 fn kill_server(stage: &Stage) {
     let pid = fs::read_to_string(stage.path().join("servers/production/pid")).unwrap();
-    kill(&[pid.trim()]);
+    kill(pid.trim());
+    wait_until_gone(stage);
+}
+
+/// Everything that runs on production's server is gone at once: every process that names its folder.
+fn lose_power(stage: &Stage) {
+    let folder = format!("{}/servers/production", stage.dir());
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let is_process = name.bytes().all(|byte| byte.is_ascii_digit());
+        if is_process && String::from_utf8_lossy(&words).contains(&folder) {
+            kill(&name);
+        }
+    }
+    wait_until_gone(stage);
+}
+
+fn wait_until_gone(stage: &Stage) {
     let server = DemoFolder::find(stage.path()).unwrap().unwrap().server("production");
+    let until = Instant::now() + Duration::from_secs(10);
     while server.is_running() {
+        assert!(Instant::now() < until, "the server does not end");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-fn kill(words: &[&str]) {
-    assert!(Command::new("kill").arg("-9").args(words).status().unwrap().success());
+fn kill(process: &str) {
+    // One that has just ended is as good.
+    let _ = Command::new("kill").args(["-9", process]).output().unwrap();
 }
 
 #[test]
 fn a_step_outlives_its_server_and_is_not_run_again() {
     let (stage, _) = at_a_slow_step();
-    let (resuming, _) = resume_until_slow(&stage);
+    let resuming = resume_until_slow(&stage);
     kill_server(&stage);
     std::thread::sleep(Duration::from_secs(1));
     DemoFolder::find(stage.path()).unwrap().unwrap().start().unwrap();
@@ -213,11 +234,8 @@ fn a_step_outlives_its_server_and_is_not_run_again() {
 #[test]
 fn a_step_of_which_nothing_is_left_is_in_doubt_and_production_goes_back() {
     let (stage, _) = at_a_slow_step();
-    let (resuming, step) = resume_until_slow(&stage);
-    // As when a server loses its power: the step's whole process group is gone with the server.
-    let group = said(Command::new("ps").args(["-o", "pgid=", "-p", &step])).stdout;
-    kill_server(&stage);
-    kill(&["--", &format!("-{}", group.trim())]);
+    let resuming = resume_until_slow(&stage);
+    lose_power(&stage);
     DemoFolder::find(stage.path()).unwrap().unwrap().start().unwrap();
     let resumed = resuming.join().unwrap();
     resumed.says("in doubt");
