@@ -399,6 +399,16 @@ impl<'a> Worker<'a> {
         self.conclude(step, &prepared, attempt, &answer).await.map(|_| ())
     }
 
+    /// Whether the step's own condition (`creates`, `unless`) says if it must run.
+    fn may_run_again(&self, step: &PlannedStep) -> bool {
+        let ground = self.with.loaded.ground(self.with.secrets);
+        let known = self.known(&std::collections::BTreeMap::new());
+        match look::look(&ground, step, &self.server, &known) {
+            Look::Ready(prepared) => prepared.action.module() != "package" && !prepared.action.once(),
+            _ => false,
+        }
+    }
+
     /// Whether the run no longer goes forward.
     fn undoing(&self) -> bool {
         let run = self.with.journal.run();
@@ -406,6 +416,11 @@ impl<'a> Worker<'a> {
     }
 
     async fn doubt(&self, step: &PlannedStep, attempt: u32) -> Result<(), ExecutorError> {
+        if !self.undoing() && self.may_run_again(step) && attempt <= step.retries + LOSSES_MAX {
+            let words =
+                format!("{}: step `{}` was cut off; its condition is asked again", step.place, step.id);
+            return self.end(step, attempt, StepEnd::Failed { words, output: None, last: false }).await;
+        }
         let words = format!(
             "{}: step `{}` was started on `{}`, and nothing says how it ended (no exit status, no process)",
             step.place, step.id, self.server

@@ -47,6 +47,10 @@ pub fn capped(text: &str, columns_max: usize) -> String {
         return shown;
     }
     let mut short = take(&shown, columns_max.saturating_sub(1)).to_owned();
+    if width(&short) >= columns_max {
+        // One wide character that does not fit beside the mark.
+        short.clear();
+    }
     short.push('…');
     short
 }
