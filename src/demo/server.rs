@@ -9,6 +9,7 @@ use rustix::{
 use std::{
     fs::{self, File},
     io::Write as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -138,9 +139,13 @@ pub async fn run(folder: &ServerFolder) -> Result<(), DemoError> {
         Arc::new(move || *activity.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now());
     let result = tokio::select! {
         result = serve(listener, settings, on_activity) => result.map_err(DemoError::from),
-        () = unwanted(&path, &used) => Ok(()),
+        () = unwanted(&path, &pid, &used) => Ok(()),
         () = super::terminated() => Ok(()),
     };
+    // A folder that was made anew belongs to another process.
+    if !is_named(&path, &pid) {
+        return result;
+    }
     let notes = folder.root().join("bin/notes");
     if notes.exists() {
         let _ = Command::new(&notes).arg("stop").stdin(Stdio::null()).status();
@@ -160,9 +165,18 @@ async fn lock(pid: &File) -> Result<(), DemoError> {
     Err(DemoError::data("this server runs already"))
 }
 
-async fn unwanted(pid: &Path, used: &Mutex<Instant>) {
+async fn unwanted(path: &Path, pid: &File, used: &Mutex<Instant>) {
     let idle = || used.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-    while pid.exists() && idle() < IDLE {
+    while is_named(path, pid) && idle() < IDLE {
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether the file that is held is still the one at `path`.
+fn is_named(path: &Path, held: &File) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (fs::metadata(path), held.metadata()) {
+        (Ok(there), Ok(held)) => identity(there) == identity(held),
+        _ => false,
     }
 }
