@@ -54,7 +54,7 @@ pub fn project(access: &Access) -> Project {
     project
 }
 
-/// A project with notes installed everywhere.
+/// A project with notes installed in test and production, which is its whole route.
 pub fn installed(access: &Access) -> Project {
     let project = project(access);
     project.esclusa(&["run", "notes/install"]).code(10);
