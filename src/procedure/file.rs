@@ -107,12 +107,16 @@ impl Parsed {
     /// A finding as a diagnostic with its source line.
     #[must_use]
     pub fn diagnostic(&self, finding: &super::Finding) -> Diagnostic {
-        let source = self.sources.iter().find(|source| source.path() == finding.file);
-        let diagnostic = match source {
-            Some(source) => Diagnostic::error(source, line_span(source, finding.line), &finding.message),
-            None => Diagnostic::about_file(&finding.file, &finding.message),
-        };
-        diagnostic.help(&finding.help)
+        self.at(&finding.file, finding.line, finding.message.clone()).help(&finding.help)
+    }
+
+    /// An error at a line of the procedure's files.
+    #[must_use]
+    pub fn at(&self, file: &str, line: usize, message: String) -> Diagnostic {
+        match self.sources.iter().find(|source| source.path() == file) {
+            Some(source) => Diagnostic::error(source, line_span(source, line), message),
+            None => Diagnostic::about_file(file, message),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ pub const ACTIVITIES_MAX: usize = 500;
 /// Left in braces for the run.
 const OF_THE_RUN: &str = "system";
 
-const USE: Shape = Shape::new(
+/// The shape of an item that stands for the activities of another file.
+pub const USE: Shape = Shape::new(
     "use of a part",
     "Activities of another file.",
     &[
