@@ -28,6 +28,7 @@
 //! | [`backup`] | the four parts, the manifest, the proof | pure |
 //! | [`system`] | the data sheet of a system | pure |
 //! | [`playbook`] | playbooks and their steps | pure |
+//! | [`procedure`] | procedures: activities, their lint, their runs as a state machine | pure |
 //! | [`approval`] | who decides, and whether they have | pure |
 //! | [`plan`] | release, plan and prediction | pure |
 //! | [`run`] | a run's journal as a state machine | pure |
@@ -57,6 +58,7 @@ pub mod module;
 pub mod notify;
 pub mod plan;
 pub mod playbook;
+pub mod procedure;
 pub mod report;
 pub mod run;
 pub mod secret;

@@ -21,6 +21,7 @@ mod junit;
 mod keys;
 mod notify;
 mod plan;
+mod procedure;
 mod progress;
 mod project;
 mod promote;
@@ -106,6 +107,8 @@ enum Verb {
     Schema(documents::SchemaArgs),
     /// Explain a module, or where a variable's value on a server comes from
     Explain(documents::ExplainArgs),
+    /// Check or draw a procedure: a graph of activities with responsible roles
+    Procedure(procedure::ProcedureArgs),
     /// Show what a playbook would change, and change nothing
     Plan(plan::PlanArgs),
     /// Run a playbook in one environment, or along its route
@@ -194,6 +197,7 @@ async fn perform(cli: Cli, terminal: &Terminal) -> Result<ExitCode, CliError> {
         Verb::Validate(args) => documents::validate(global, terminal, &args),
         Verb::Schema(args) => documents::schema(terminal, &args),
         Verb::Explain(args) => documents::explain(global, terminal, &args),
+        Verb::Procedure(args) => procedure::procedure(global, terminal, &args),
         Verb::Plan(args) => plan::plan(global, terminal, args).await,
         Verb::Run(args) => run::run(global, terminal, args).await,
         Verb::Promote(args) => promote::promote(global, terminal, args).await,

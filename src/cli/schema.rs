@@ -7,12 +7,13 @@ use crate::{
     },
     inventory::{INVENTORY, PEOPLE, PROJECT},
     playbook::{BACKUP, PLAYBOOK, step_file::STEP},
+    procedure::{PROCEDURE, file::ACTIVITY, part::USE},
     system::SHEET,
 };
 use serde_json::{Map, Value as Json, json};
 
 /// The kinds of files that have a schema.
-pub const KINDS: &[&str] = &["project", "inventory", "people", "system", "backup", "playbook"];
+pub const KINDS: &[&str] = &["project", "inventory", "people", "system", "backup", "playbook", "procedure"];
 
 /// The schema of a kind of file; nothing if there is no such kind.
 #[must_use]
@@ -24,8 +25,19 @@ pub fn schema(kind: &str, modules: &[&'static Shape]) -> Option<Json> {
         "system" => document(&SHEET, false),
         "backup" => document(&BACKUP, false),
         "playbook" => playbook(modules),
+        "procedure" => procedure(),
         _ => return None,
     })
+}
+
+/// An item is an activity, or a use of a part.
+fn procedure() -> Json {
+    let mut schema = document(&PROCEDURE, false);
+    let item = json!({"anyOf": [of_shape(&ACTIVITY, true), of_shape(&USE, true)]});
+    if let Some(Json::Object(properties)) = schema.get_mut("properties") {
+        properties.insert("activities".to_owned(), json!({"type": "array", "items": item}));
+    }
+    schema
 }
 
 /// A step is the keys of every step and exactly one module, or a `use`.

@@ -6,6 +6,7 @@ use crate::{
     inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
     model::People,
     playbook::{self, Parsed, validate as rules},
+    procedure,
     system::{SystemSheet, parse_sheet},
 };
 use serde_json::{Value as Json, json};
@@ -187,6 +188,9 @@ impl<'a> Check<'a> {
             self.sheet(path);
         } else if kind.as_deref() == Some("backup") || file == "backup.yaml" {
             playbook::parse_backup(&source, &mut self.diagnostics);
+        } else if kind.as_deref() == Some("procedure") {
+            // Its texts are for people: neither selectors nor templates are looked for in it.
+            return self.procedure(&source, parts);
         } else if kind.is_some() || tree.get("system").is_some() {
             self.playbook(&source, parts);
         } else {
@@ -198,6 +202,24 @@ impl<'a> Check<'a> {
             rules::check_selectors(&source, &tree, inventory, &mut self.diagnostics);
         }
         rules::check_variable_templates(&source, &tree, &mut self.diagnostics);
+    }
+
+    fn procedure(&mut self, source: &Source, parts: &Parts) {
+        let parsed = procedure::parse_procedure(source, self.files, &mut self.diagnostics);
+        let Some(parsed) = parsed else { return };
+        for finding in procedure::lint(&parsed.procedure, parts.people.as_ref()) {
+            self.diagnostics.push(parsed.diagnostic(&finding));
+        }
+        let folder = parts.project.as_ref().map_or("playbooks", |project| project.playbooks.as_str());
+        for activity in &parsed.procedure.activities {
+            let Some(name) = activity.playbook.as_ref().filter(|name| !name.contains("{{")) else { continue };
+            let candidates = [name.clone(), format!("{folder}/{name}"), format!("{folder}/{name}.yaml")];
+            if !candidates.iter().any(|path| self.files.exists(path)) {
+                let message = format!("`{}` calls `{name}`, which does not exist", activity.id);
+                let help = format!("give a path, or SYSTEM/KIND for `{folder}/SYSTEM/KIND.yaml`");
+                self.diagnostics.push(parsed.at(&activity.file, activity.line, message).help(help));
+            }
+        }
     }
 
     fn playbook(&mut self, source: &Source, parts: &Parts) {

@@ -3,7 +3,10 @@
 //! A message is a function of the language and its arguments. One that lacks a language, or uses an
 //! argument that it does not have, does not compile.
 
-use crate::model::{EnvironmentKind, Language, PlaybookKind};
+use crate::{
+    model::{EnvironmentKind, Language, PlaybookKind},
+    procedure::ActivityKind,
+};
 
 macro_rules! texts {
     ($($name:ident($($argument:ident),*) { en: $en:literal, es: $es:literal })*) => {
@@ -151,6 +154,12 @@ texts! {
     state_cancelled() { en: "cancelled", es: "cancelada" }
     next_command(command) { en: "Next: {command}", es: "Sigue: {command}" }
 
+    // The graph of a procedure.
+    way_yes() { en: "yes", es: "sí" }
+    way_no() { en: "no", es: "no" }
+    way_failed() { en: "failed", es: "falló" }
+    way_limit(times) { en: "after {times} times", es: "a las {times} veces" }
+
     // Messages to people.
     mail_approval(system, environment) {
         en: "Your approval is asked for: {system} in {environment}",
@@ -219,6 +228,34 @@ pub fn playbook_kind(kind: PlaybookKind, language: Language) -> &'static str {
         (PlaybookKind::Maintenance, Language::Es) => "mantenimiento",
         (PlaybookKind::Procedure, Language::En) => "procedure",
         (PlaybookKind::Procedure, Language::Es) => "procedimiento",
+    }
+}
+
+/// What an activity is.
+#[must_use]
+pub fn activity_kind(kind: ActivityKind, language: Language) -> &'static str {
+    let (en, es) = match kind {
+        ActivityKind::Start => ("start", "inicio"),
+        ActivityKind::End => ("end", "fin"),
+        ActivityKind::Request => ("request", "solicitud"),
+        ActivityKind::Attest => ("attestation", "constancia"),
+        ActivityKind::Decision => ("decision", "decisión"),
+        ActivityKind::Gate => ("approval", "aprobación"),
+        ActivityKind::External => ("other process", "otro proceso"),
+        ActivityKind::Call => ("call", "llamada"),
+        ActivityKind::Remote => ("run on servers", "ejecución en servidores"),
+        ActivityKind::Backup => ("backup", "copia de respaldo"),
+        ActivityKind::Test => ("test", "prueba"),
+        ActivityKind::Record => ("record", "registro"),
+        ActivityKind::Deliver => ("delivery", "entrega"),
+        ActivityKind::Notify => ("notice", "aviso"),
+        ActivityKind::Monitor => ("monitoring", "monitoreo"),
+        ActivityKind::Incident => ("incident", "incidente"),
+        ActivityKind::Recovery => ("recovery", "recuperación"),
+    };
+    match language {
+        Language::En => en,
+        Language::Es => es,
     }
 }
 

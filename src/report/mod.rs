@@ -5,6 +5,7 @@
 
 pub mod duration;
 pub mod escape;
+pub mod graph;
 pub mod journal;
 pub mod language;
 pub mod lines;

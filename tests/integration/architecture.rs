@@ -13,7 +13,7 @@ enum Kind {
 }
 
 /// The folders of `src`; each may use only those before it.
-const LAYERS: [(&str, Kind); 22] = [
+const LAYERS: [(&str, Kind); 23] = [
     ("model", Kind::Pure),
     ("document", Kind::Pure),
     ("expression", Kind::Pure),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, Kind); 22] = [
     ("backup", Kind::Pure),
     ("system", Kind::Pure),
     ("playbook", Kind::Pure),
+    ("procedure", Kind::Pure),
     ("approval", Kind::Pure),
     ("plan", Kind::Pure),
     ("run", Kind::Pure),

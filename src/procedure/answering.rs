@@ -1,0 +1,185 @@
+//! Events at the open activity: who may answer there, and with what.
+
+use super::{
+    Activity, ActivityId, ActivityKind, Answer, Event, FieldKind, Refusal, Work, route,
+    state::{Given, Open, Position, ProcedureRun, Record},
+};
+use crate::model::{Digest, Role};
+use std::collections::BTreeMap;
+
+impl ProcedureRun {
+    /// Applies an event that belongs to the open activity.
+    pub(super) fn at_the_open_one(&mut self, event: &Event) -> Result<(), Refusal> {
+        let Some(id) = about(event) else { return Err(Refusal::Unknown) };
+        let procedure = self.procedure.clone();
+        let activity = procedure.activity(id).ok_or_else(|| Refusal::NotOpen(id.clone()))?;
+        match &self.position {
+            Position::At(open) if open.activity == *id && !open.excepted => {}
+            _ => return Err(Refusal::NotOpen(id.clone())),
+        }
+        self.may_follow(activity, event)?;
+        let Position::At(open) = &mut self.position else { return Err(Refusal::NotOpen(id.clone())) };
+        fold(open, self.records.entry(id.clone()).or_default(), event);
+        Ok(())
+    }
+
+    fn may_follow(&self, activity: &Activity, event: &Event) -> Result<(), Refusal> {
+        let Position::At(open) = &self.position else { return Err(Refusal::Ended) };
+        let work = activity.kind.work();
+        let good = match event {
+            Event::Answered { by, role, answer, reason, fields, evidence, .. } => {
+                if !matches!(work, Work::Person | Work::Gate) || self.settled().is_some() {
+                    return Err(misplaced(activity, event));
+                }
+                check_role(activity, activity.answering(), role)?;
+                check_twice(open, by.as_str(), role)?;
+                self.check_answer(activity, answer, reason)?;
+                if *answer != Answer::No {
+                    check_fields(activity, fields)?;
+                    check_evidence(activity, open, evidence)?;
+                }
+                true
+            }
+            Event::StartAllowed { role, .. } => {
+                check_role(activity, &activity.started_by, role)?;
+                work == Work::Run && !open.start_allowed
+            }
+            Event::CallStarted { .. } => {
+                let allowed = activity.started_by.is_empty() || open.start_allowed;
+                work == Work::Run && allowed && open.run.is_none()
+            }
+            Event::CallEnded { run, .. } => open.exit.is_none() && open.run.as_ref() == Some(run),
+            Event::Measured { .. } => work == Work::Check && open.measured.is_none(),
+            Event::Performed { .. } => {
+                work == Work::Automatic && activity.kind != ActivityKind::End && !open.performed
+            }
+            Event::ExternalOpened { role, reference, .. } => {
+                check_role(activity, activity.answering(), role)?;
+                work == Work::External && open.reference.is_none() && !reference.trim().is_empty()
+            }
+            Event::ExternalReturned { role, answer, reason, evidence, .. } => {
+                check_role(activity, activity.answering(), role)?;
+                if open.reference.is_none() || !open.given.is_empty() {
+                    return Err(misplaced(activity, event));
+                }
+                self.check_answer(activity, answer, reason)?;
+                check_evidence(activity, open, evidence)?;
+                true
+            }
+            Event::Reminded { number, .. } => *number > open.reminded,
+            Event::DeadlinePassed { .. } => activity.deadline_seconds.is_some() && !open.overdue,
+            _ => false,
+        };
+        good.then_some(()).ok_or_else(|| misplaced(activity, event))
+    }
+
+    fn check_answer(&self, activity: &Activity, answer: &Answer, reason: &str) -> Result<(), Refusal> {
+        if route::way_of(activity, answer).is_none() {
+            return Err(Refusal::Answer(activity.id.clone()));
+        }
+        let asks =
+            matches!(activity.kind, ActivityKind::Decision | ActivityKind::Gate | ActivityKind::External);
+        if (asks || *answer == Answer::No) && reason.trim().is_empty() {
+            return Err(Refusal::Reason(activity.id.clone()));
+        }
+        let stands =
+            |id: &ActivityId| self.record(id).is_some_and(|record| record.good || record.exception.is_some());
+        match activity.of.iter().find(|id| !stands(id)) {
+            Some(of) if *answer != Answer::No => {
+                Err(Refusal::NotGood { activity: activity.id.clone(), of: of.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fold(open: &mut Open, record: &mut Record, event: &Event) {
+    match event {
+        Event::Answered { by, role, answer, evidence, .. }
+        | Event::ExternalReturned { by, role, answer, evidence, .. } => {
+            open.given.push(Given { by: by.clone(), role: role.clone(), answer: answer.clone() });
+            record.evidence.extend(evidence);
+        }
+        Event::StartAllowed { .. } => open.start_allowed = true,
+        Event::CallStarted { run, .. } => {
+            open.run = Some(run.clone());
+            record.runs.push(run.clone());
+        }
+        Event::CallEnded { exit, .. } => open.exit = Some(*exit),
+        Event::Measured { good, report, .. } => {
+            open.measured = Some(*good);
+            record.evidence.push(*report);
+        }
+        Event::Performed { document, .. } => {
+            open.performed = true;
+            record.evidence.extend(document);
+        }
+        Event::ExternalOpened { reference, sent, .. } => {
+            open.reference = Some(reference.clone());
+            record.evidence.extend(sent);
+        }
+        Event::Reminded { number, .. } => open.reminded = *number,
+        Event::DeadlinePassed { .. } => open.overdue = true,
+        _ => {}
+    }
+}
+
+/// The activity that an event at the open one is about.
+fn about(event: &Event) -> Option<&ActivityId> {
+    match event {
+        Event::Answered { activity, .. }
+        | Event::StartAllowed { activity, .. }
+        | Event::CallStarted { activity, .. }
+        | Event::CallEnded { activity, .. }
+        | Event::Measured { activity, .. }
+        | Event::Performed { activity, .. }
+        | Event::ExternalOpened { activity, .. }
+        | Event::ExternalReturned { activity, .. }
+        | Event::Reminded { activity, .. }
+        | Event::DeadlinePassed { activity } => Some(activity),
+        _ => None,
+    }
+}
+
+fn misplaced(activity: &Activity, event: &Event) -> Refusal {
+    Refusal::Misplaced { activity: activity.id.clone(), event: event.name() }
+}
+
+fn check_role(activity: &Activity, allowed: &[Role], role: &Role) -> Result<(), Refusal> {
+    let wrong = || Refusal::Role { activity: activity.id.clone(), role: role.clone() };
+    allowed.contains(role).then_some(()).ok_or_else(wrong)
+}
+
+/// Where several sign, each role and each person counts once.
+fn check_twice(open: &Open, by: &str, role: &Role) -> Result<(), Refusal> {
+    match open.given.iter().find(|one| one.by.as_str() == by || one.role == *role) {
+        Some(one) if one.by.as_str() == by => Err(Refusal::Twice(by.to_owned())),
+        Some(one) => Err(Refusal::Twice(one.role.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn check_evidence(activity: &Activity, open: &Open, evidence: &[Digest]) -> Result<(), Refusal> {
+    // Of several signers the first one hands in what all of them sign.
+    let enough = evidence.len() >= activity.files || !open.given.is_empty();
+    let wrong = || Refusal::Evidence { activity: activity.id.clone(), wanted: activity.files };
+    enough.then_some(()).ok_or_else(wrong)
+}
+
+fn check_fields(activity: &Activity, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    if let Some(unknown) = fields.keys().find(|name| !activity.fields.iter().any(|spec| spec.name == **name))
+    {
+        return Err(Refusal::Field(unknown.clone()));
+    }
+    for spec in &activity.fields {
+        let good = match fields.get(&spec.name) {
+            Some(value) if spec.kind == FieldKind::Choice => spec.choices.contains(value),
+            Some(value) => spec.kind.fits(value),
+            None => spec.optional,
+        };
+        if !good {
+            return Err(Refusal::Field(spec.name.clone()));
+        }
+    }
+    Ok(())
+}
