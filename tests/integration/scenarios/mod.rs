@@ -2,8 +2,10 @@
 
 mod claims;
 mod faults;
+mod gates;
 mod notes;
 mod project;
 mod secrets;
 mod sudo;
+mod teams;
 mod wiki;

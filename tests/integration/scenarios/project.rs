@@ -2,11 +2,10 @@
 
 use crate::support::lab::{Lab, Turn};
 use esclusa::{
-    approval::{Decision, Gate, sign},
     executor::load,
-    model::{PersonName, RunId},
+    model::RunId,
     run::{Event, Run},
-    store::{Location, NewDecision, RunFilter, Store},
+    store::{Location, RunFilter, Store},
 };
 use serde_json::Value as Json;
 use std::{
@@ -89,12 +88,7 @@ impl Project {
         let project = Self { lab, _turn: turn, folder, secrets: Vec::new() };
         fs::create_dir_all(project.path("keys")).unwrap();
         fs::create_dir_all(project.path("playbooks")).unwrap();
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
-            .arg(project.path("keys/director"))
-            .status()
-            .unwrap();
-        assert!(made.success());
+        project.key("director");
         let director = fs::read_to_string(project.path("keys/director.pub")).unwrap();
         project.write(
             "people.yaml",
@@ -245,29 +239,20 @@ impl Project {
 
     /// The director's yes at the gate of the run that was opened last.
     pub fn approve(&self) -> RunId {
-        let run = self.latest();
-        let gate: Gate = run.gate.clone().expect("the run waits at a gate");
-        let key = fs::read_to_string(self.path("keys/director")).unwrap();
-        self.store(async |store| {
-            let ana = PersonName::parse("ana").unwrap();
-            let head = store.ledger_head().await.unwrap();
-            let nonce = format!("{:016}", head.seq);
-            let now = store.now().await.unwrap();
-            let statement = gate.statement(Decision::Approve, "tested", &ana, now, nonce.clone(), head.hash);
-            let decision = NewDecision {
-                gate: gate.id.clone(),
-                person: ana,
-                roles: gate.rule.each.clone(),
-                decision: "approve".to_owned(),
-                reason: "tested".to_owned(),
-                signature: Some(sign(&statement.text(), &key, None).unwrap()),
-                statement: statement.text(),
-                nonce,
-                account: Some("director".to_owned()),
-            };
-            store.record_decision(decision).await.unwrap();
-        });
-        run.header.id
+        let run = self.latest().header.id;
+        let key = self.path("keys/director");
+        let decision = ["--decide", "approve", "--reason", "tested", "--key", key.to_str().unwrap()];
+        self.esclusa(&[&["approve", &run.to_string()][..], &decision].concat()).code(0);
+        run
+    }
+
+    /// A new SSH key in the project's folder `keys`.
+    pub fn key(&self, name: &str) {
+        let mut command = Command::new("ssh-keygen");
+        command
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"])
+            .arg(self.path(&format!("keys/{name}")));
+        assert!(command.status().unwrap().success());
     }
 
     /// The backups as `esclusa backups` lists them.
