@@ -48,7 +48,8 @@ pub fn capped(text: &str, columns_max: usize) -> String {
     }
     let room = columns_max.saturating_sub(1);
     // A first character that is wider than the room is no part of it.
-    let mut short = Some(take(&shown, room)).filter(|text| width(text) <= room).unwrap_or_default().to_owned();
+    let mut short =
+        Some(take(&shown, room)).filter(|text| width(text) <= room).unwrap_or_default().to_owned();
     short.push('…');
     short
 }

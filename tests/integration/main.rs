@@ -11,6 +11,7 @@ mod architecture;
 mod documents;
 mod lab;
 mod modules;
+mod procedure;
 mod store;
 mod support;
 mod transport;
