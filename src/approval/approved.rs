@@ -45,6 +45,12 @@ impl Approved {
         }
     }
 
+    /// An approval for tests of what follows one.
+    #[cfg(test)]
+    pub(crate) fn for_tests(gate: &Gate) -> Self {
+        Self::decided(gate, Vec::new(), gate.opened_at)
+    }
+
     /// Whether it holds at `now`: from the last approval for as long as the policy says.
     #[must_use]
     pub fn holds_at(&self, now: Timestamp) -> bool {

@@ -60,8 +60,17 @@ pub(super) fn digest<T: Serialize>(value: &T) -> Digest {
 /// Returns the stricter of both, rule by rule, and every rule that `planned` would weaken.
 #[must_use]
 pub fn stricter(in_force: &Judged, planned: &Policy) -> (Judged, Vec<Weakening>) {
+    compare(in_force, &Judged::from(planned))
+}
+
+/// Returns the stricter of two policies that are in force for the same machines.
+#[must_use]
+pub fn stricter_of(one: &Judged, other: &Judged) -> Judged {
+    compare(one, other).0
+}
+
+fn compare(in_force: &Judged, planned: &Judged) -> (Judged, Vec<Weakening>) {
     let mut weakening = Vec::new();
-    let planned = Judged::from(planned);
     let judged = Judged {
         approve: approvals(in_force.approve.as_ref(), planned.approve.as_ref(), &mut weakening),
         passed_in_test: in_force.passed_in_test || planned.passed_in_test,

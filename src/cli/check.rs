@@ -3,7 +3,7 @@
 use super::{CliError, Format, Global, Terminal, junit, project, run};
 use crate::{
     executor::{self, Loaded, fleet::Fleet, interrupt::Interrupt},
-    model::{ExitCode, SystemName},
+    model::{ExitCode, Language, SystemName},
     report::{escape, journal},
 };
 use clap::Args;
@@ -40,7 +40,7 @@ pub async fn check(global: &Global, terminal: &Terminal, args: CheckArgs) -> Res
         Format::Junit => terminal.result(&junit::checks(&system, &environment, &findings)),
         Format::Text => {
             for finding in &findings {
-                terminal.result(&escape::visible(&journal::finding_words(finding)));
+                terminal.result(&escape::visible(&journal::finding_words(finding, Language::En)));
             }
             terminal.result(if good { "all checks good." } else { "not all checks are good." });
         }

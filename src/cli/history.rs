@@ -1,18 +1,149 @@
-//! `esclusa history`.
+//! `esclusa history`: runs that have ended, and who approved them.
 
-use super::{CliError, Global, Terminal};
-use crate::model::ExitCode;
+use super::{
+    CliError, Format, Global, Terminal,
+    records::{Door, Records},
+    status::what,
+};
+use crate::{
+    executor::{self, sheet},
+    model::{EnvironmentName, ExitCode, Language, People, PersonName, SystemName},
+    report::{escape, journal, language::records as say, lines::Lines, moment},
+    run::{BackupState, Event, Run},
+    store::{RunFilter, RunRow},
+};
 use clap::Args;
+use serde_json::{Value as Json, json};
+
+/// Columns of a moment.
+const MOMENT_COLUMNS: usize = 16;
 
 /// Arguments of `esclusa history`.
 #[derive(Args)]
-pub struct HistoryArgs {}
+pub struct HistoryArgs {
+    /// Only this system
+    system: Option<String>,
+    /// Only this environment
+    #[arg(long, value_name = "ENVIRONMENT")]
+    env: Option<String>,
+    /// At most so many runs, the newest first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: u32,
+    #[command(flatten)]
+    door: Door,
+}
+
+/// A run that has ended.
+struct Past {
+    row: RunRow,
+    run: Run,
+    /// Who asked, as people write the name.
+    asked: String,
+    /// Who approved, as people write the names.
+    approved: Vec<String>,
+    /// Whether they signed; nothing when nobody was asked.
+    signed: Option<bool>,
+}
 
 /// Performs `esclusa history`.
-pub async fn history(
-    _global: &Global,
-    _terminal: &Terminal,
-    _args: HistoryArgs,
-) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+pub async fn history(global: &Global, terminal: &Terminal, args: HistoryArgs) -> Result<ExitCode, CliError> {
+    let records = Records::open(global, &args.door).await?;
+    let language = records.language(terminal, None);
+    let bad = |error: crate::model::NameError| CliError::input(error.to_string());
+    let filter = RunFilter {
+        system: args.system.as_deref().map(SystemName::parse).transpose().map_err(bad)?,
+        environment: args.env.as_deref().map(EnvironmentName::parse).transpose().map_err(bad)?,
+        ended: Some(true),
+        limit: Some(args.limit),
+        ..RunFilter::default()
+    };
+    let mut all = Vec::new();
+    for row in records.store.runs(&filter).await? {
+        all.push(past(&records, row).await?);
+    }
+    if terminal.format == Format::Json {
+        terminal.json(&json!({ "runs": all.iter().map(document).collect::<Vec<_>>() }));
+    } else if all.is_empty() {
+        terminal.result(&say::nothing_ended(language));
+    } else {
+        let mut lines = Lines::default();
+        for past in &all {
+            describe(past, &records.zone, language, &mut lines);
+        }
+        terminal.result(&lines.text());
+    }
+    Ok(ExitCode::Done)
+}
+
+async fn past(records: &Records, row: RunRow) -> Result<Past, CliError> {
+    let run = executor::load(&records.store, &row.new.id).await?;
+    let people = match &run.gate {
+        Some(gate) => sheet::people(&records.store, gate.people).await?,
+        None => records.people.clone().unwrap_or_default(),
+    };
+    let mut signed = None;
+    for event in records.store.events(&row.new.id).await? {
+        if let Ok(Event::GateApproved { signed: how, .. }) = serde_json::from_str(&event.body) {
+            signed = Some(how);
+        }
+    }
+    let asked = match &run.header.requested_by {
+        Some(name) => full_name(&people, name.as_str()),
+        None => run.header.requested_account.clone(),
+    };
+    let approved = run.approved_by.iter().map(|name| full_name(&people, name)).collect();
+    Ok(Past { row, run, asked, approved, signed })
+}
+
+/// A person's name as people write it.
+pub fn full_name(people: &People, name: &str) -> String {
+    let person = PersonName::parse(name).ok().and_then(|name| people.0.get(&name));
+    person.map_or_else(|| name.to_owned(), |person| person.full_name.clone())
+}
+
+/// The id of the run's verified backup.
+pub fn backup_of(run: &Run) -> Option<String> {
+    match &run.backup {
+        BackupState::Verified(record) => Some(record.backup.to_string()),
+        _ => None,
+    }
+}
+
+fn describe(past: &Past, zone: &str, language: Language, lines: &mut Lines) {
+    let Past { row, run, asked, approved, signed } = past;
+    let when = row.ended_at.map(|at| moment::short(at, zone)).unwrap_or_default();
+    let exit = row.final_exit.unwrap_or_default();
+    let outcome = journal::state(run, language);
+    lines.named(&when, MOMENT_COLUMNS, &say::ended_line(language, what(run, language), outcome, exit));
+    let mut name = escape::capped(asked, 60);
+    if run.header.requested_by_machine {
+        name = say::machine(language, name);
+    }
+    let approval = match signed {
+        None => say::not_approved(language),
+        Some(signed) => {
+            let names: Vec<_> = approved.iter().map(|name| escape::capped(name, 60)).collect();
+            let how = journal::how(*signed, language);
+            say::approved(language, say::approved_by(language, names.join(", "), how))
+        }
+    };
+    lines.named("", MOMENT_COLUMNS, &format!("{}; {approval}", say::asked(language, name)));
+    if let Some(id) = backup_of(run) {
+        lines.named("", MOMENT_COLUMNS, &say::backup(language, id));
+    }
+    lines.named("", MOMENT_COLUMNS, &format!("esclusa show {}", run.header.id));
+}
+
+fn document(past: &Past) -> Json {
+    let Past { row, run, signed, .. } = past;
+    let header = &run.header;
+    json!({
+        "run": header.id, "system": header.system, "environment": header.environment,
+        "playbook": header.playbook, "kind": row.new.kind, "version": header.version,
+        "opened_at": row.opened_at.to_string(), "ended_at": row.ended_at.map(|at| at.to_string()),
+        "outcome": run.label(), "exit": row.final_exit, "release": header.release,
+        "requested_by": row.new.requested_by, "requested_by_machine": header.requested_by_machine,
+        "approved_by": run.approved_by, "signed": signed, "backup": backup_of(run),
+        "outage_seconds": run.outage_ms / 1000,
+    })
 }

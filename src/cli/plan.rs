@@ -44,7 +44,7 @@ pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Resul
             "observed": forecast.observed, "servers": forecast.shown.servers, "problems": forecast.problems,
         }));
     } else {
-        terminal.result(&text(&forecast.shown, &plan.environment.to_string()));
+        terminal.result(&text(&forecast.shown, plan.environment.as_ref()));
         let (changes, unknown, same) = forecast.prediction.counts();
         terminal.result(&format!("{changes} would change, {unknown} unknown, {same} as wanted."));
         terminal.result(&format!(

@@ -3,8 +3,8 @@
 use super::{CliError, Format, Terminal, junit};
 use crate::{
     executor::{self, Site},
-    model::{ExitCode, RunId},
-    report::{duration, escape},
+    model::{ExitCode, Language, RunId},
+    report::{duration, escape, journal},
     run::{BackupState, Run, StepState},
 };
 use serde_json::{Value as Json, json};
@@ -75,8 +75,8 @@ fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
         }
     }
     for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
-        lines
-            .push(format!("  check    {}", escape::visible(&crate::report::journal::finding_words(finding))));
+        let words = journal::finding_words(finding, Language::En);
+        lines.push(format!("  check    {}", escape::visible(&words)));
     }
     lines.push(format!("  run      {}", header.id));
     if let Some(next) = next(run, code) {

@@ -45,12 +45,48 @@ impl Changing<'_> {
                 return Ok(());
             }
         }
+        // Never taken for granted: a step that was passed over would end as "done".
+        if let Some(step) = self.unsettled() {
+            let why = format!("`{step}` was neither done nor skipped");
+            return self.journal.append(Event::BecameStuck { why }).await;
+        }
         self.journal.append(Event::StepsCompleted).await
+    }
+
+    /// Asks what became of detached changes: what still runs is waited for, or ended when somebody
+    /// cancels. Afterwards every one of them has an end in the journal, or its server is lost.
+    pub async fn settle(&self) -> Result<(), ExecutorError> {
+        let flights: Vec<_> =
+            self.journal.run().flights().map(|(server, step, _)| (server.clone(), step.clone())).collect();
+        for (server, id) in flights {
+            match self.loaded.plan.step(&id) {
+                Some(step) => Worker::new(self, &server, vec![step]).settle().await?,
+                None => {
+                    let why = format!("the plan has no step `{id}`, of which a change was begun");
+                    return self.journal.append(Event::BecameStuck { why }).await;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn must_stop(&self) -> bool {
         let run = self.journal.run();
-        run.failure.is_some() || run.lost.is_some()
+        run.failure.is_some() || run.lost.is_some() || self.interrupt.asked()
+    }
+
+    /// The first step of the plan of which nothing final is recorded.
+    fn unsettled(&self) -> Option<String> {
+        let run = self.journal.run();
+        let open = self
+            .loaded
+            .plan
+            .steps
+            .iter()
+            .flat_map(|step| step.servers.iter().map(move |server| (server, step)));
+        open.filter(|(server, step)| !run.step(server, &step.id).is_some_and(StepState::is_settled))
+            .map(|(server, step)| format!("{server}: {}", step.id))
+            .next()
     }
 
     async fn on_servers<'s>(

@@ -4,7 +4,7 @@ use super::{ExecutorError, change::Changing, journal::Extra, look};
 use crate::{
     backup::{BackupId, Estimate, Header, Item, Part, Purpose},
     model::{ServerName, Status},
-    run::{Event, Failure},
+    run::{BackupState, Event, Failure, Goal},
     store::BackupRow,
     transport::Frame,
     vault::{Spool, Vault, VaultError},
@@ -14,6 +14,9 @@ use tokio::io::AsyncWriteExt as _;
 
 /// Bytes of the vault's file system that stay free.
 const VAULT_RESERVE_BYTES: u64 = 64 << 20;
+
+/// How the ids of copies made before a restore begin.
+pub const SAFETY_PREFIX: &str = "safety-";
 
 /// Why a copy was not made: a fact for the journal, or the executor's own trouble.
 pub enum CopyError {
@@ -26,8 +29,12 @@ pub enum CopyError {
 }
 
 impl From<ExecutorError> for CopyError {
+    /// The vault's trouble is the backup's failure; everything else stops the executor.
     fn from(error: ExecutorError) -> Self {
-        Self::Executor(error)
+        match error {
+            ExecutorError::Vault(error) => error.into(),
+            other => Self::Executor(other),
+        }
     }
 }
 
@@ -82,11 +89,14 @@ impl Changing<'_> {
             ));
         }
         if !self.loaded.plan.quiesce.is_empty() && !self.journal.run().quiesced {
-            self.quiesce().await?.map_err(CopyError::Failed)?;
+            self.quiesce()
+                .await
+                .map_err(|error| lost(&self.loaded.plan.quiesce[0].server, error))?
+                .map_err(CopyError::Failed)?;
         }
         let id = self.backup_id("")?;
         self.journal.append(Event::BackupStarted { backup: id.to_string() }).await?;
-        let mut spool = vault.begin(self.header(&id, Purpose::Full).await?).await?;
+        let mut spool = vault.begin(self.header(&id, Purpose::Full, backup.items.clone()).await?).await?;
         for item in &backup.items {
             let bytes = self.copy_item(&mut spool, item, &estimates[&item.id], false).await?;
             let event = Event::BackupItemCopied { backup: id.to_string(), item: item.id.clone(), bytes };
@@ -118,10 +128,10 @@ impl Changing<'_> {
     async fn copy_for_safety(&self) -> Result<(), CopyError> {
         let vault = self.vault().await?;
         vault.sweep().await?;
-        let id = self.backup_id("safety-")?;
+        let id = self.backup_id(SAFETY_PREFIX)?;
         self.journal.append(Event::SafetyCopyStarted { backup: id.to_string() }).await?;
-        let items: Vec<_> = self.items().iter().filter(|item| item.part != Part::Logs).cloned().collect();
-        let mut spool = vault.begin(self.header(&id, Purpose::Safety).await?).await?;
+        let items = self.endangered(&vault).await?;
+        let mut spool = vault.begin(self.header(&id, Purpose::Safety, items.clone()).await?).await?;
         for item in &items {
             self.copy_item(&mut spool, item, &Estimate::default(), true).await?;
         }
@@ -131,6 +141,32 @@ impl Changing<'_> {
         let event = Event::SafetyCopyTaken { backup: id.to_string(), bytes: summary.size };
         self.journal.append_with(vec![event], extra).await?;
         Ok(())
+    }
+
+    /// Everything that a restore may overwrite: what the backup that is put back holds, and what the
+    /// plan's backup holds now.
+    async fn endangered(&self, vault: &Vault) -> Result<Vec<Item>, CopyError> {
+        let id = {
+            let run = self.journal.run();
+            match (&run.header.goal, &run.backup) {
+                (Goal::Restore { backup }, _) => backup.clone(),
+                (_, BackupState::Verified(record)) => record.backup.to_string(),
+                _ => return Err(failed("restore", "there is no backup to put back")),
+            }
+        };
+        let id = BackupId::parse(&id).map_err(|error| failed("restore", error))?;
+        let mut items: Vec<Item> =
+            vault.manifest(&id).await?.items.into_iter().map(|item| item.item).collect();
+        for item in self.items() {
+            if !items.iter().any(|other| other.server == item.server && other.source == item.source) {
+                // Ids are unique within a backup; one of the plan may be taken by another item there.
+                let taken = items.iter().any(|other| other.id == item.id);
+                let id = if taken { format!("now-{}", item.id) } else { item.id.clone() };
+                items.push(Item { id, ..item.clone() });
+            }
+        }
+        items.retain(|item| item.part != Part::Logs);
+        Ok(items)
     }
 
     /// The items of the plan's backup.
@@ -150,10 +186,11 @@ impl Changing<'_> {
         size_bytes: u64,
         manifest: crate::model::Digest,
     ) -> Result<BackupRow, ExecutorError> {
+        let run = self.journal.run().header.id.clone();
         let now = self.site.store.now().await?;
         Ok(BackupRow {
             id: id.to_string(),
-            run: self.journal.run().header.id.clone(),
+            run,
             system: self.loaded.plan.system.clone(),
             environment: self.loaded.plan.environment.clone(),
             taken_at: now,
@@ -171,26 +208,27 @@ impl Changing<'_> {
         BackupId::parse(&id).map_err(|error| failed("backup", error))
     }
 
-    async fn header(&self, id: &BackupId, purpose: Purpose) -> Result<Header, ExecutorError> {
+    async fn header(
+        &self,
+        id: &BackupId,
+        purpose: Purpose,
+        items: Vec<Item>,
+    ) -> Result<Header, ExecutorError> {
         let plan = &self.loaded.plan;
         let quiesced = plan.quiesce.iter().map(|quiesce| {
             let mut what = quiesce.quiesce.services.clone();
             what.extend(quiesce.quiesce.stop.iter().map(|words| words.join(" ")));
             format!("{}: {}", quiesce.server, what.join(", "))
         });
+        let run = self.journal.run().header.id.clone();
         Ok(Header {
             id: id.clone(),
             system: plan.system.clone(),
             environment: plan.environment.clone(),
-            run: self.journal.run().header.id.clone(),
+            run,
             purpose,
             taken_at: self.site.store.now().await?,
-            items: self
-                .items()
-                .iter()
-                .filter(|item| purpose == Purpose::Full || item.part != Part::Logs)
-                .cloned()
-                .collect(),
+            items,
             waived: plan.backup.as_ref().map(|backup| backup.left_out.clone()).unwrap_or_default(),
             quiesced: quiesced.collect(),
         })
@@ -243,6 +281,7 @@ impl Changing<'_> {
                 Ok(end) => (end.status, end.stderr),
                 Err(error) if error.is_lost() && again => {
                     again = false;
+                    self.fleet.forget(&item.server).await;
                     continue;
                 }
                 Err(error) => return Err(lost(&item.server, error.into())),

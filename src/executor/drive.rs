@@ -12,6 +12,7 @@ use super::{
 use crate::{
     approval::{self, window},
     backup::{BackupId, VerifiedBackup},
+    inventory::SecretSource,
     model::{EnvironmentKind, ExitCode, Language, RunId, canonical},
     notify::{Notice, NoticeKind, Recipient},
     plan::SecretValues,
@@ -81,6 +82,7 @@ struct Driver<'a> {
     loaded: Loaded,
     patience: Duration,
     interrupt: &'a Interrupt,
+    proven: tokio::sync::OnceCell<Option<VerifiedBackup>>,
 }
 
 impl<'a> Driver<'a> {
@@ -92,10 +94,31 @@ impl<'a> Driver<'a> {
     ) -> Result<Self, ExecutorError> {
         let plan = journal.run().header.plan;
         let loaded = Loaded::of(site, plan).await?;
-        Ok(Self { site, journal, loaded, patience: patience.0, interrupt })
+        let proven = tokio::sync::OnceCell::new();
+        Ok(Self { site, journal, loaded, patience: patience.0, interrupt, proven })
     }
 
+    /// Drives the run. Trouble of our own in the middle of a change is no bad input: the run is stuck,
+    /// says why, and goes on when it is taken up again.
     async fn drive(&self) -> Result<ExitCode, ExecutorError> {
+        self.learn_secrets().await;
+        let error = match self.turns().await {
+            Err(error) => error,
+            done => return done,
+        };
+        let (half_way, ended) = {
+            let run = self.journal.run();
+            (run.changed || run.quiet, run.ended.is_some())
+        };
+        if !half_way || ended {
+            return Err(error);
+        }
+        let why = self.site.redact(&error.to_string());
+        self.journal.append(Event::BecameStuck { why }).await?;
+        Ok(ExitCode::Stuck)
+    }
+
+    async fn turns(&self) -> Result<ExitCode, ExecutorError> {
         let fleet = Fleet::changing(self.site, &self.loaded.plan, self.journal.epoch());
         let mut secrets = None;
         let mut waited = Duration::ZERO;
@@ -175,34 +198,42 @@ impl<'a> Driver<'a> {
                     signed: approved.signed(),
                     valid_until: approved.valid_until(),
                 };
-                self.close_gate(event, gate, "approved").await
+                self.close_gate(vec![event], gate, "approved").await
             }
             Effect::RecordRejection(by, reason) => {
                 let gate = self.gate_id();
                 let words = format!("rejected by {by}: {reason}");
                 let event = Event::GateRejected { gate: gate.clone(), by, reason };
-                self.close_gate(event, gate, "rejected").await?;
-                self.journal.append(Event::Ended { exit: ExitCode::Rejected.number(), words }).await
+                let ended = Event::Ended { exit: ExitCode::Rejected.number(), words };
+                self.close_gate(vec![event, ended], gate, "rejected").await
             }
             Effect::RecordExpiry => {
                 let gate = self.gate_id();
-                self.close_gate(Event::GateExpired { gate: gate.clone() }, gate, "expired").await?;
                 let words = "the time to decide, or the approval, ran out".to_owned();
-                self.journal.append(Event::Ended { exit: ExitCode::Expired.number(), words }).await
+                let ended = Event::Ended { exit: ExitCode::Expired.number(), words };
+                self.close_gate(vec![Event::GateExpired { gate: gate.clone() }, ended], gate, "expired").await
             }
             Effect::Claim(_) => self.claim().await,
             Effect::Recheck(_) => self.recheck(changing.fleet).await,
             Effect::TakeBackup(_) => changing.take_backup().await,
+            Effect::Settle => changing.settle().await,
             Effect::Change(permit) => changing.make(&permit).await,
-            Effect::Quiesce => match changing.quiesce().await? {
-                Ok(()) => Ok(()),
-                Err(failure) => self.journal.append(Event::RestoreFailed { failure }).await,
+            Effect::Quiesce => match changing.quiesce().await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(failure)) => self.journal.append(Event::RestoreFailed { failure }).await,
+                Err(ExecutorError::Transport(error)) => self.server_lost(&error).await,
+                Err(other) => Err(other),
             },
             Effect::SafetyCopy => changing.safety_copy().await,
             Effect::Restore(permit) => changing.restore(&permit).await,
             Effect::StartServices => changing.start_services().await,
             Effect::Verify => {
-                let findings = verify(self.site, &self.loaded, changing.fleet, self.interrupt).await?;
+                let findings = match verify(self.site, &self.loaded, changing.fleet, self.interrupt).await {
+                    // The checks were not asked to their end: nothing is known, and nothing is undone.
+                    Err(ExecutorError::Interrupted) => return Ok(()),
+                    Err(ExecutorError::Transport(error)) => return self.server_lost(&error).await,
+                    other => other?,
+                };
                 let good = findings.iter().all(|finding| finding.verdict == "good");
                 let event =
                     if good { Event::ChecksPassed { findings } } else { Event::ChecksFailed { findings } };
@@ -220,28 +251,58 @@ impl<'a> Driver<'a> {
         let now = self.site.store.now().await?;
         let verdict = self.site.verdict(run).await?;
         let backup = match (&run.header.goal, &run.backup) {
-            (Goal::Restore { backup }, _) if run.claimed => {
-                let id = BackupId::parse(backup).map_err(|error| ExecutorError::input(error.to_string()))?;
-                Some(self.proven(&id).await?)
-            }
+            (Goal::Restore { backup }, _) if run.claimed => self.proven(backup).await,
             (_, BackupState::Verified(record)) => record.replay(&run.header.id).ok(),
             _ => None,
         };
         let window = window::is_open(&run.header.judged.windows, now);
-        Ok(Evidence { now, verdict, window, backup, has_backup_plan: self.loaded.plan.backup.is_some() })
+        Ok(Evidence { now, verdict, window, backup })
     }
 
-    /// Reads a backup back before it is put over anything.
-    async fn proven(&self, id: &BackupId) -> Result<VerifiedBackup, ExecutorError> {
-        let production = self.loaded.plan.environment_kind == EnvironmentKind::Production;
-        Ok(self.site.vault(production).await?.verify(id).await?)
+    /// Reads a backup back before it is put over anything: once a process. One that is not whole is
+    /// no backup, and the run says so and can be cancelled.
+    async fn proven(&self, id: &str) -> Option<VerifiedBackup> {
+        let prove = async {
+            let id = BackupId::parse(id).map_err(|error| error.to_string())?;
+            let production = self.loaded.plan.environment_kind == EnvironmentKind::Production;
+            let vault = self.site.vault(production).await.map_err(|error| error.to_string())?;
+            vault.verify_copy(&id).await.map_err(|error| error.to_string())
+        };
+        let proven = self
+            .proven
+            .get_or_init(|| async {
+                prove.await.map_err(|why| self.journal.watch().note(&format!("backup {id}: {why}"))).ok()
+            })
+            .await;
+        proven.clone()
+    }
+
+    async fn server_lost(&self, error: &crate::transport::TransportError) -> Result<(), ExecutorError> {
+        let server = self.loaded.plan.servers.keys().next().cloned();
+        let Some(server) = server else { return Err(ExecutorError::input("the plan has no server")) };
+        self.journal.append(Event::ServerLost { server, words: error.to_string() }).await
+    }
+
+    /// Teaches the redactor what the project's secrets are, so that nothing a server echoes gets
+    /// through. Their values are used for nothing else before the gate; a source that runs a command,
+    /// and may ask somebody, is left alone until then.
+    async fn learn_secrets(&self) {
+        for (name, source) in &self.site.project.secrets {
+            if !matches!(source, SecretSource::Command(_)) {
+                // What cannot be had here cannot be echoed from here; it is asked for again when needed.
+                let _ = self.site.secret(name).await;
+            }
+        }
     }
 
     async fn predict(&self, fleet: &Fleet<'_>) -> Result<(), ExecutorError> {
         let goal = self.journal.run().header.goal.clone();
         let forecast = match goal {
             Goal::Change => predict::forecast(self.site, &self.loaded, fleet).await?,
-            _ => predict::restore_forecast(&self.loaded),
+            Goal::Restore { backup } => {
+                predict::restore_forecast(&self.loaded, &self.site.store.backup(&backup).await?)
+            }
+            Goal::Backup => predict::Forecast::default(),
         };
         if let Some(problem) = forecast.problems.first() {
             return self.journal.append(Event::PreflightFailed { failure: problem.clone() }).await;
@@ -297,6 +358,14 @@ impl<'a> Driver<'a> {
 
     async fn claim(&self) -> Result<(), ExecutorError> {
         let plan = &self.loaded.plan;
+        if let Some(in_force) = self.site.policy_in_force(plan).await? {
+            let (judged, _) = approval::stricter(&in_force, &plan.policy);
+            if judged != self.journal.run().header.judged && self.journal.run().header.goal != Goal::Backup {
+                let words =
+                    "the environment's policy has become stricter since the run was opened".to_owned();
+                return self.journal.append(Event::Ended { exit: ExitCode::Stale.number(), words }).await;
+            }
+        }
         let servers: Vec<_> =
             plan.servers.keys().map(|server| (plan.environment.clone(), server.clone())).collect();
         match self.site.store.claim(self.journal.lease(), &servers).await? {
@@ -308,14 +377,22 @@ impl<'a> Driver<'a> {
                 self.journal.append(event).await
             }
             Claimed::HeldBy { run, server, .. } => {
+                if self.journal.run().gate.is_none() {
+                    // Nobody's decision is lost with it: it is simply asked for again.
+                    let words = format!("server `{server}` is claimed by run {run}");
+                    self.journal.append(Event::Ended { exit: ExitCode::Claimed.number(), words }).await?;
+                }
                 Err(ExecutorError::Claimed { run: run.to_string(), server: server.to_string() })
             }
         }
     }
 
-    async fn close_gate(&self, event: Event, gate: String, outcome: &str) -> Result<(), ExecutorError> {
-        let extra = Extra { close: vec![(gate, outcome.to_owned())], ..Extra::default() };
-        self.journal.append_with(vec![event], extra).await
+    /// Records the end of a gate, and of the run where it ends with it, in one transaction. A gate that
+    /// was closed as approved is not closed again.
+    async fn close_gate(&self, events: Vec<Event>, gate: String, outcome: &str) -> Result<(), ExecutorError> {
+        let open = !self.journal.run().gate_approved;
+        let close = open.then(|| (gate, outcome.to_owned())).into_iter().collect();
+        self.journal.append_with(events, Extra { close, ..Extra::default() }).await
     }
 
     fn gate_id(&self) -> String {
@@ -330,16 +407,17 @@ impl<'a> Driver<'a> {
         words: String,
     ) -> Result<(), ExecutorError> {
         for server in self.loaded.plan.servers.keys() {
-            if run.changed
+            if (run.changed || run.restoring)
                 && let Ok(session) = fleet.session(server).await
             {
-                // Folders of finished units that stay behind do no harm.
+                // What cannot be removed now lies in a folder of its own, which only its account can open.
                 let _ = session.forget_units(&run.header.id).await;
             }
         }
-        let policy = (exit == ExitCode::Done && run.header.goal == Goal::Change)
-            .then(|| self.policy_after(run))
-            .transpose()?;
+        let policy = match exit {
+            ExitCode::Done if run.header.goal == Goal::Change => self.policy_after(run).await?,
+            _ => None,
+        };
         let extra = Extra { outbox: self.ended_notice(run, exit, &words), policy, ..Extra::default() };
         self.journal.append_with(vec![Event::Ended { exit: exit.number(), words }], extra).await?;
         if exit == ExitCode::Done && matches!(run.backup, BackupState::Verified(_)) {
@@ -348,14 +426,24 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The policy that the next run here is judged under.
-    fn policy_after(&self, run: &Run) -> Result<String, ExecutorError> {
-        let planned: approval::Judged = (&self.loaded.plan.policy).into();
-        // Weakening holds only when those whom the stricter policy names agreed to it.
-        let agreed =
-            run.header.weakening.is_empty() || run.gate_approved || run.header.judged.approve.is_none();
-        let policy = if agreed { &planned } else { &run.header.judged };
-        canonical(policy).map_err(|error| ExecutorError::document("policy", error))
+    /// The policy that the next run here is judged under. What another run has tightened meanwhile is
+    /// not rolled back, and loosening holds only when those whom the stricter one names agreed to it.
+    async fn policy_after(&self, run: &Run) -> Result<Option<String>, ExecutorError> {
+        let planned = &self.loaded.plan.policy;
+        let policy = match self.site.policy_in_force(&self.loaded.plan).await? {
+            None => approval::Judged::from(planned),
+            Some(in_force) => {
+                let approved = match self.site.verdict(run).await? {
+                    Some(approval::Verdict::Approved(approved)) => Some(approved),
+                    _ => approval::Approved::not_required(&in_force),
+                };
+                match approved {
+                    Some(approved) => approval::in_force_after(&in_force, planned, &approved),
+                    None => approval::stricter(&in_force, planned).0,
+                }
+            }
+        };
+        canonical(&policy).map(Some).map_err(|error| ExecutorError::document("policy", error))
     }
 
     fn ended_notice(&self, run: &Run, exit: ExitCode, words: &str) -> Vec<crate::store::Message> {

@@ -10,18 +10,22 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// How long a lost server is tried again before the run stops: a line that is cut for some seconds
-/// must not end a run, one that is cut for good must be said within a minute.
-pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(40);
+/// must not end a run. One that is cut for good must be said within a minute, of which noticing the
+/// silence takes up to 25 seconds and the last try up to 15.
+pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(18);
 
 /// Time between two tries.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
+
+/// A server's session; locked while it is being made, so that it is made once.
+type Slot = Arc<Mutex<Option<Arc<Session>>>>;
 
 /// Connections to the servers of one plan.
 pub struct Fleet<'a> {
     site: &'a Site,
     plan: &'a Plan,
     guard: Option<u64>,
-    sessions: Mutex<BTreeMap<ServerName, Arc<Mutex<Option<Arc<Session>>>>>>,
+    sessions: Mutex<BTreeMap<ServerName, Slot>>,
 }
 
 impl<'a> Fleet<'a> {
@@ -70,17 +74,35 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Drops the session of a server: the next one is a new connection, even where the old one only
+    /// lost its shell.
+    pub async fn forget(&self, name: &ServerName) {
+        if let Some(slot) = self.sessions.lock().await.get(name) {
+            *slot.lock().await = None;
+        }
+    }
+
     async fn connect(&self, server: &Server) -> Result<Session, ExecutorError> {
         let jump = server.jump.as_ref().and_then(|name| {
             let planned = self.plan.servers.values().map(|planned| &planned.server);
             planned.chain(self.plan.jumps.values()).find(|other| other.name.as_str() == name)
         });
         let credentials = self.credentials(server).await?;
-        let session = Session::connect(server, jump, &credentials, &self.site.options).await?;
+        let (server, jump) = (&self.with_key(server), jump.map(|jump| self.with_key(jump)));
+        let session = Session::connect(server, jump.as_ref(), &credentials, &self.site.options).await?;
         if let Some(epoch) = self.guard {
             session.guard(self.site.store.id(), epoch, false).await?;
         }
         Ok(session)
+    }
+
+    /// A key file that the inventory names relatively lies in the project's folder, wherever the
+    /// caller stands.
+    fn with_key(&self, server: &Server) -> Server {
+        let inside = |file: &String| {
+            if file.starts_with('~') { file.clone() } else { self.site.root.join(file).display().to_string() }
+        };
+        Server { identity_file: server.identity_file.as_ref().map(inside), ..server.clone() }
     }
 
     async fn credentials(&self, server: &Server) -> Result<Credentials, ExecutorError> {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     approval::{self, Caller as Seen, Gate, RecordedDecision, Subject, Verdict},
+    model::People,
     model::{Digest, Language, Person, PersonName, canonical},
     notify::{Notice, NoticeKind, Recipient},
     run::{Event, Run},
@@ -24,6 +25,9 @@ impl Site {
         };
         let opened_at = self.store.now().await?;
         let people = self.people_digest();
+        // Whoever decides may have the database alone, and still reads times of the institution.
+        self.store.set_meta(super::sheet::ZONE, &self.project.zone).await?;
+        self.store.set_meta(super::sheet::LANGUAGE, self.project.language.as_str()).await?;
         let text = canonical(&self.people).map_err(|error| ExecutorError::document("people file", error))?;
         self.store.put_document("people", Digest::of(text.as_bytes()), &text).await?;
         // A run that nobody of the people file asked for still has a requester: the account's name,
@@ -107,18 +111,31 @@ impl Site {
         let Some(gate) = &run.gate else { return Ok(None) };
         let rows = self.store.decisions(&gate.id).await?;
         let now = self.store.now().await?;
-        let decisions: Vec<_> = rows.iter().map(recorded).collect();
-        Ok(Some(approval::evaluate(gate, &decisions, &self.people, now)))
+        let login = self.store.database_login().await?.is_some();
+        let decisions: Vec<_> = rows.iter().map(|row| recorded(row, login)).collect();
+        // What has begun is judged by the people file that the gate recorded: editing the file must not
+        // keep a failed change from being undone.
+        let recorded: People;
+        let people = if run.changed && self.people_digest() != gate.people {
+            recorded = serde_json::from_str(&self.store.document(gate.people).await?)
+                .map_err(|error| ExecutorError::document("people file", error))?;
+            &recorded
+        } else {
+            &self.people
+        };
+        Ok(Some(approval::evaluate(gate, &decisions, people, now)))
     }
 }
 
-/// A decision as the store has it, for judging.
+/// A decision as the store has it, for judging. `login`: whether the store has logins of its own, so
+/// that whoever recorded it is known by one and not by an account.
 #[must_use]
-pub fn recorded(row: &DecisionRow) -> RecordedDecision {
+pub fn recorded(row: &DecisionRow, login: bool) -> RecordedDecision {
+    let seen = if login { Seen::Login } else { Seen::Account };
     RecordedDecision {
         text: row.new.statement.clone(),
         signature: row.new.signature.clone(),
-        caller: row.new.account.clone().map(Seen::Account),
+        caller: row.new.account.clone().map(seen),
         recorded_at: row.at,
     }
 }

@@ -3,7 +3,7 @@
 use super::{ExecutorError, Site, loaded::source};
 use crate::{
     depot,
-    document::{Diagnostics, Files},
+    document::{Diagnostics, Files, Kind},
     expression::{self, Scope},
     model::{BlobRef, Digest, PlaybookKind, SystemName, Value},
     module,
@@ -162,7 +162,7 @@ fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// Files that steps name by `src`; a name with templates is rendered for every server of every
+/// Files that steps name; a name with templates is rendered for every server of every
 /// environment, so that the release is the same wherever it goes.
 fn named_files(
     site: &Site,
@@ -173,9 +173,7 @@ fn named_files(
 ) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     let steps = playbook.steps.iter().chain(&playbook.handlers);
-    for step in steps
-        .filter(|step| matches!(step.module.as_str(), "template" | "copy" | "script" | "archive" | "package"))
-    {
+    for step in steps {
         for name in sources(site, playbook, step, inputs) {
             for path in [format!("{folder}/{name}"), name.clone()] {
                 if files.path(&path).is_some() {
@@ -194,10 +192,47 @@ fn sources(
     step: &Step,
     inputs: &BTreeMap<String, Value>,
 ) -> BTreeSet<String> {
-    let Some(Value::Text(src)) = step.args.get("src") else { return BTreeSet::new() };
-    if !src.contains("{{") && !src.contains("{%") {
-        return BTreeSet::from([src.clone()]);
+    let mut names = BTreeSet::new();
+    for text in file_names(step) {
+        if text.contains("{{") || text.contains("{%") {
+            names.extend(rendered(site, playbook, step, inputs, text));
+        } else {
+            names.insert(text.to_owned());
+        }
     }
+    names
+}
+
+/// The texts with which a step names files of the project: the module's table of keys says where.
+fn file_names(step: &Step) -> Vec<&str> {
+    let shape = module::SHAPES.iter().find(|shape| shape.name == step.module);
+    let fields = shape.iter().flat_map(|shape| shape.fields);
+    let mut names = Vec::new();
+    for field in fields.filter(|field| names_a_file(&field.kind)) {
+        match step.args.get(field.key) {
+            Some(Value::List(items)) => names.extend(items.iter().filter_map(Value::as_text)),
+            Some(value) => names.extend(value.as_text()),
+            None => {}
+        }
+    }
+    names
+}
+
+fn names_a_file(kind: &Kind) -> bool {
+    match kind {
+        Kind::ProjectFile => true,
+        Kind::Either(kinds) => kinds.iter().any(names_a_file),
+        _ => false,
+    }
+}
+
+fn rendered(
+    site: &Site,
+    playbook: &Playbook,
+    step: &Step,
+    inputs: &BTreeMap<String, Value>,
+    text: &str,
+) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for environment in &site.inventory.environments {
         for server in environment.servers.values() {
@@ -213,7 +248,7 @@ fn sources(
             };
             for item in items {
                 let scope = Scope::of(variables.clone()).with("item", item);
-                names.extend(expression::render(src, &scope).ok());
+                names.extend(expression::render(text, &scope).ok());
             }
         }
     }

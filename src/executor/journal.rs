@@ -2,7 +2,7 @@
 
 use super::{ExecutorError, Site};
 use crate::{
-    model::{RunId, Timestamp, canonical},
+    model::{Redactor, RunId, Timestamp, canonical},
     run::{Event, Run, RunHeader},
     store::{Append, BackupRow, Lease, Message, NewGate, Store, Taken},
 };
@@ -55,6 +55,22 @@ pub struct Journal {
     lost: Arc<AtomicBool>,
     heartbeat: tokio::task::JoinHandle<()>,
     watch: Arc<dyn Watch>,
+    redactor: Arc<Mutex<Redactor>>,
+}
+
+/// Takes secrets out of every text of a document; keys and short marks of our own are left alone.
+fn redact(value: &mut serde_json::Value, redactor: &Redactor) {
+    match value {
+        serde_json::Value::String(text) if redactor.finds(text) => *text = redactor.text(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
+        serde_json::Value::Object(entries) => {
+            entries
+                .iter_mut()
+                .filter(|(key, _)| *key != "event")
+                .for_each(|(_, item)| redact(item, redactor));
+        }
+        _ => {}
+    }
 }
 
 /// Replays a run from the store.
@@ -62,10 +78,16 @@ pub async fn load(store: &Store, id: &RunId) -> Result<Run, ExecutorError> {
     let row = store.run(id).await?;
     let header: RunHeader =
         serde_json::from_str(&row.new.body).map_err(|error| ExecutorError::document("run", error))?;
+    if header.format > super::open::RUN_FORMAT {
+        return Err(ExecutorError::document("run", "a newer version of this program opened it"));
+    }
     let mut run = Run::new(header);
     for row in store.events(id).await? {
         let event: Event =
             serde_json::from_str(&row.body).map_err(|error| ExecutorError::document("event", error))?;
+        if event == Event::Unknown {
+            return Err(ExecutorError::document("event", "a newer version of this program wrote it"));
+        }
         run.apply(&event, row.at).map_err(|source| ExecutorError::Journal { run: id.to_string(), source })?;
     }
     Ok(run)
@@ -100,6 +122,7 @@ impl Journal {
             lost,
             heartbeat,
             watch,
+            redactor: Arc::clone(&site.redactor),
         })
     }
 
@@ -139,6 +162,7 @@ impl Journal {
         // Applied to a copy first: an event that cannot follow is never recorded.
         let mut next = self.run().clone();
         let mut bodies = Vec::with_capacity(events.len());
+        let events = events.iter().map(|event| self.clean(event)).collect::<Result<Vec<_>, _>>()?;
         for event in &events {
             let id = next.header.id.to_string();
             next.apply(event, next.last_at).map_err(|source| ExecutorError::Journal { run: id, source })?;
@@ -173,6 +197,16 @@ impl Journal {
             fault_point(applied.events);
         }
         Ok(())
+    }
+
+    /// The event without secrets, wherever in it a text held one: the last sieve before the record.
+    fn clean(&self, event: &Event) -> Result<Event, ExecutorError> {
+        let redactor =
+            self.redactor.lock().map_err(|_| ExecutorError::document("event", "the redactor is gone"))?;
+        let mut value =
+            serde_json::to_value(event).map_err(|error| ExecutorError::document("event", error))?;
+        redact(&mut value, &redactor);
+        serde_json::from_value(value).map_err(|error| ExecutorError::document("event", error))
     }
 
     /// Gives the run up to whoever takes it next.

@@ -1,9 +1,9 @@
 //! Looks at steps on one server: renders them, and asks everything that they ask in one round trip.
 
-use super::loaded::run_as;
+use super::{Site, loaded::run_as};
 use crate::{
     model::{Answer, ServerName},
-    module::{Change, ModuleError, Outcome},
+    module::{Change, ModuleError, Outcome, Sign},
     plan::{Ground, Known, PlannedStep, Prepared, Unready, prepare},
     transport::{Frame, Reply, Session, TransportError},
 };
@@ -81,6 +81,17 @@ pub fn shown_diff(prepared: &Prepared, change: &Change, redact: impl Fn(&str) ->
         let names: Vec<_> = prepared.secrets.iter().map(ToString::to_string).collect();
         format!("withheld (secret: {})", names.join(", "))
     }
+}
+
+/// The difference of a change that is only predicted. Where the project has secrets, lines of a file
+/// that stay as they are are left out: not every secret's value is known before the gate.
+pub fn forecast_diff(prepared: &Prepared, change: &Change, site: &Site) -> String {
+    if site.project.secrets.is_empty() || !prepared.secrets.is_empty() {
+        return shown_diff(prepared, change, |text| site.redact(text));
+    }
+    let mut change = change.clone();
+    change.diff.lines.retain(|line| line.sign != Sign::Keep);
+    shown_diff(prepared, &change, |text| site.redact(text))
 }
 
 /// Words of an error for the journal.

@@ -21,6 +21,7 @@ pub mod predict;
 mod restore;
 mod retention;
 mod services;
+pub mod sheet;
 mod site;
 mod verify;
 mod work;

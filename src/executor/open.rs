@@ -56,16 +56,23 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             "write `backup.yaml` beside it; `esclusa init` shows one",
         ));
     }
-    let in_force = site.store.policy_in_force(&opening.environment).await?;
-    let planned = &plan.policy;
-    let (judged, weakening) = match in_force {
-        Some(row) => {
-            let old: Judged = serde_json::from_str(&row.policy)
-                .map_err(|error| ExecutorError::document("policy", error))?;
-            approval::stricter(&old, planned)
-        }
-        None => (Judged::from(planned), Vec::new()),
+    if plan.backup.is_some() {
+        // Before anybody decides and anything is claimed: a vault that cannot be used is no way back.
+        site.vault(plan.environment_kind == EnvironmentKind::Production).await?;
+    }
+    let (judged, weakening) = match site.policy_in_force(&plan).await? {
+        Some(in_force) => approval::stricter(&in_force, &plan.policy),
+        None => (Judged::from(&plan.policy), Vec::new()),
     };
+    if judged.approve.is_some() && opening.goal != Goal::Backup && site.caller.person.is_none() {
+        return Err(ExecutorError::Refused {
+            words: format!("account `{}` belongs to nobody in the people file", site.caller.account),
+            hint: Some(
+                "nobody approves what they asked for, so who asks must be known: add `account:` there"
+                    .to_owned(),
+            ),
+        });
+    }
     approval::may_run(&judged, site.caller.person.as_ref()).map_err(|refusal| ExecutorError::Refused {
         words: refusal.to_string(),
         hint: Some(format!("the policy of `{}` names who may run there", opening.environment)),

@@ -2,10 +2,12 @@
 
 use super::{ExecutorError, Loaded, Site, fleet::Fleet, look};
 use crate::{
-    model::{Digest, RunAs, Script, ServerName, StepId, Value, canonical},
+    backup::Source,
+    model::{Digest, RunAs, Script, ServerName, Status, StepId, Value, canonical},
     module::Outcome,
     plan::{Ground, Known, PlannedStep, Predicted, Prediction},
     run::{Failure, Observed},
+    store::{BackupFilter, BackupRow},
     transport::Frame,
 };
 use futures_util::{StreamExt as _, stream};
@@ -69,7 +71,7 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
         })
         .buffer_unordered(width);
     let mut forecast = Forecast::default();
-    let mut version = None;
+    let (mut version, mut presence, mut unreached) = (None, Presence::Absent, 0);
     while let Some((server, result)) = asked.next().await {
         match result {
             Ok(seen) => {
@@ -79,39 +81,42 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
                 forecast.shown.servers.insert(server, seen.shown);
                 forecast.problems.extend(seen.problems);
                 version = version.or(seen.version);
+                presence = presence.max(seen.presence);
             }
-            Err(ExecutorError::Transport(error)) => forecast.problems.push(Failure {
-                at: Some(server.to_string()),
-                words: error.to_string(),
-                hint: error.hint(),
-                unreachable: true,
-            }),
+            Err(ExecutorError::Transport(error)) => {
+                unreached += 1;
+                forecast.problems.push(Failure {
+                    at: Some(server.to_string()),
+                    words: error.to_string(),
+                    hint: error.hint(),
+                    unreachable: true,
+                });
+            }
             Err(other) => return Err(other),
         }
     }
     drop(asked);
-    let probed = loaded.plan.version.is_some();
-    let found = version.flatten();
     let installing = loaded.plan.kind == crate::model::PlaybookKind::Install;
-    let before = site.store.last_success(&loaded.plan.system, &loaded.plan.environment).await?.is_some();
-    forecast.observed =
-        Observed { absent: installing && if probed { found.is_none() } else { !before }, version: found };
+    let absent =
+        installing && unreached == 0 && presence == Presence::Absent && !known_here(site, loaded).await?;
+    forecast.observed = Observed { absent, version };
     forecast.prediction.absent = forecast.observed.absent;
     Ok(forecast)
 }
 
 /// What a restore by hand would do: every item is put back, whatever is there.
 #[must_use]
-pub fn restore_forecast(loaded: &Loaded) -> Forecast {
+pub fn restore_forecast(loaded: &Loaded, backup: &BackupRow) -> Forecast {
     let mut forecast = Forecast::default();
     for item in loaded.plan.backup.iter().flat_map(|backup| &backup.items) {
         let step = StepId(format!("restore {}", item.id));
-        forecast.prediction.insert(&item.server, &step, Predicted::Unknown("restore".to_owned()));
+        // The decision is about this backup and no other.
+        forecast.prediction.insert(&item.server, &step, Predicted::Change(backup.manifest));
         let shown = ShownStep {
             step,
             name: item.id.clone(),
             kind: "restore".to_owned(),
-            words: format!("puts back {}", item.part.as_str()),
+            words: format!("puts back {} from backup {}", item.part.as_str(), backup.id),
             diff: None,
         };
         forecast.shown.servers.entry(item.server.clone()).or_default().push(shown);
@@ -123,7 +128,30 @@ struct Seen {
     predicted: Vec<(StepId, Predicted)>,
     shown: Vec<ShownStep>,
     problems: Vec<Failure>,
-    version: Option<Option<String>>,
+    version: Option<String>,
+    presence: Presence,
+}
+
+/// Whether the system is on a server. What cannot be told counts as present: only what is surely
+/// absent needs no backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Presence {
+    Absent,
+    Present,
+}
+
+/// Whether this store knows the system there: it was installed or backed up by Esclusa before.
+async fn known_here(site: &Site, loaded: &Loaded) -> Result<bool, ExecutorError> {
+    let plan = &loaded.plan;
+    if site.store.last_success(&plan.system, &plan.environment).await?.is_some() {
+        return Ok(true);
+    }
+    let filter = BackupFilter {
+        system: Some(plan.system.clone()),
+        environment: Some(plan.environment.clone()),
+        ..BackupFilter::default()
+    };
+    Ok(!site.store.backups(&filter).await?.is_empty())
 }
 
 async fn one_server(
@@ -139,9 +167,10 @@ async fn one_server(
         shown: Vec::new(),
         problems: requirements(ground, server, &facts),
         version: None,
+        presence: Presence::Present,
     };
     seen.problems.extend(free_space(ground, server, &session).await?);
-    seen.version = version(ground, server, &session).await?;
+    (seen.version, seen.presence) = observe(ground, server, &session).await?;
     let mut known = Known { facts, registered: BTreeMap::new() };
     let mine: Vec<_> = ground.plan.steps.iter().filter(|step| step.servers.contains(server)).collect();
     let mut walk = Walk { site, ground, server, earlier: None };
@@ -231,7 +260,7 @@ impl Walk<'_> {
                         return problem(seen, self.server, step, words);
                     }
                     _ => {
-                        let shown = look::shown_diff(&prepared, &change, |text| self.site.redact(text));
+                        let shown = look::forecast_diff(&prepared, &change, self.site);
                         if !prepared.secrets.is_empty() {
                             let names: Vec<_> = prepared.secrets.iter().map(ToString::to_string).collect();
                             self.unknown(step, format!("secret: {}", names.join(", ")))
@@ -382,25 +411,59 @@ async fn free_space(
     Ok(lacking.into_iter().map(failure).collect())
 }
 
-/// The installed version: `Some(None)` where the command says that nothing is installed.
-async fn version(
+/// What is installed on a server. The data sheet's probe says so, and it is asked on every server where
+/// it can be; without a probe the files and packages of the backup playbook do.
+async fn observe(
     ground: &Ground<'_>,
     server: &ServerName,
     session: &crate::transport::Session,
-) -> Result<Option<Option<String>>, ExecutorError> {
-    let Some(version) = ground.plan.version.as_ref().filter(|version| version.server == *server) else {
-        return Ok(None);
+) -> Result<(Option<String>, Presence), ExecutorError> {
+    let Some(version) = &ground.plan.version else {
+        return Ok((None, traces(ground, server, session).await?));
     };
+    if !version.servers.contains(server) {
+        return Ok((None, Presence::Absent));
+    }
     let as_user = version.as_user.clone().map_or(RunAs::Login, RunAs::User);
     let script = Script(crate::model::script::command_line(&version.run));
-    let answer =
-        look::next_answer(&mut session.run(vec![Frame::ask(as_user, script)]).await?.into_iter(), server)?;
-    Ok(Some(
-        answer
-            .filter(|answer| answer.status.success())
-            .map(|answer| answer.text().trim().to_owned())
-            .filter(|text| !text.is_empty()),
-    ))
+    let replies = session.run(vec![Frame::ask(as_user, script)]).await?;
+    let Some(answer) = look::next_answer(&mut replies.into_iter(), server)? else {
+        return Ok((None, Presence::Present));
+    };
+    let text = answer.text().trim().to_owned();
+    Ok(match answer.status {
+        Status::Exited(0) if !text.is_empty() => (Some(text), Presence::Present),
+        // 126: it is there and cannot be run. Everything else that fails by itself says "not installed".
+        Status::Exited(126) | Status::Signalled(_) | Status::TimedOut => (None, Presence::Present),
+        Status::Exited(_) => (None, Presence::Absent),
+    })
+}
+
+/// Whether something of the system's backup lies on a server.
+async fn traces(
+    ground: &Ground<'_>,
+    server: &ServerName,
+    session: &crate::transport::Session,
+) -> Result<Presence, ExecutorError> {
+    let quote = crate::model::script::quote;
+    let mut tests = Vec::new();
+    for item in
+        ground.plan.backup.iter().flat_map(|backup| &backup.items).filter(|item| item.server == *server)
+    {
+        match &item.source {
+            Source::Paths(paths) => tests.extend(paths.iter().map(|path| format!("[ -e {} ]", quote(path)))),
+            Source::Sqlite(path) => tests.push(format!("[ -e {} ]", quote(path))),
+            _ => {}
+        }
+    }
+    if tests.is_empty() {
+        return Ok(Presence::Present);
+    }
+    let script = Script(tests.join(" || "));
+    let replies = session.run(vec![Frame::ask(RunAs::Root, script)]).await?;
+    let answer = look::next_answer(&mut replies.into_iter(), server)?;
+    let absent = answer.is_some_and(|answer| answer.status == Status::Exited(1));
+    Ok(if absent { Presence::Absent } else { Presence::Present })
 }
 
 #[cfg(test)]

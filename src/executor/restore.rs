@@ -1,10 +1,12 @@
 //! Puts a verified backup back, item by item, each of them repeatable.
 
-use super::{ExecutorError, change::Changing};
+use super::{ExecutorError, change::Changing, fleet::is_passing};
 use crate::{
-    backup::Part,
+    backup::{BackupId, ItemManifest, Part},
+    model::{Answer, Script},
     run::{Event, Failure, RestorePermit},
     transport::Frame,
+    vault::Vault,
 };
 use std::time::Duration;
 
@@ -18,16 +20,6 @@ impl Changing<'_> {
     /// Puts back what is not back yet. The outcome is in the journal.
     pub async fn restore(&self, permit: &RestorePermit) -> Result<(), ExecutorError> {
         match self.put_back(permit).await {
-            Err(ExecutorError::Transport(error)) if super::fleet::is_passing(&error) => {
-                let server = self.loaded.plan.servers.keys().next().cloned();
-                match server {
-                    Some(server) => {
-                        self.journal.append(Event::ServerLost { server, words: error.to_string() }).await
-                    }
-                    None => Err(error.into()),
-                }
-            }
-            Err(ExecutorError::Transport(error)) => self.failed("restore", &error.to_string()).await,
             Err(ExecutorError::Vault(error)) => self.failed("vault", &error.to_string()).await,
             other => other,
         }
@@ -46,21 +38,14 @@ impl Changing<'_> {
                 return Ok(());
             }
             self.journal.append(Event::ItemRestoreStarted { item: name.clone() }).await?;
-            let as_user = item.item.run_as();
-            let session = self.fleet.session_again(&item.item.server).await?;
-            let mut source = vault.open_item(id, &name).await?;
-            if let Err(error) = session.upload(&as_user, &item.blob(), &mut source).await {
-                if !error.is_lost() {
-                    return Err(error.into());
+            let answer = match self.put_item(&vault, id, item).await {
+                Ok(answer) => answer,
+                Err(ExecutorError::Transport(error)) if is_passing(&error) => {
+                    return self.lost(&item.item.server, &error).await;
                 }
-                let session = self.fleet.session_again(&item.item.server).await?;
-                let mut source = vault.open_item(id, &name).await?;
-                session.upload(&as_user, &item.blob(), &mut source).await?;
-            }
-            let frame = Frame::change(as_user, item.item.restore(item))
-                .timeout(ITEM_TIMEOUT)
-                .output_limit(OUTPUT_MAX);
-            let answer = self.one(&item.item.server, frame).await?;
+                Err(ExecutorError::Transport(error)) => return self.failed(&name, &error.to_string()).await,
+                Err(other) => return Err(other),
+            };
             if !answer.status.success() {
                 let said = self.site.redact(String::from_utf8_lossy(&answer.stderr).trim());
                 return self
@@ -75,6 +60,32 @@ impl Changing<'_> {
             self.journal.append(Event::ItemRestored { item: name }).await?;
         }
         self.journal.append(Event::RestoreCompleted).await
+    }
+
+    /// Sends one item to its server, puts it back there, and removes what was sent.
+    async fn put_item(
+        &self,
+        vault: &Vault,
+        id: &BackupId,
+        item: &ItemManifest,
+    ) -> Result<Answer, ExecutorError> {
+        let (server, as_user, blob) = (&item.item.server, item.item.run_as(), item.blob());
+        let session = self.fleet.session_again(server).await?;
+        let mut source = vault.open_item(id, &item.item.id).await?;
+        if let Err(error) = session.upload(&as_user, &blob, &mut source).await {
+            if !error.is_lost() {
+                return Err(error.into());
+            }
+            self.fleet.forget(server).await;
+            let session = self.fleet.session_again(server).await?;
+            let mut source = vault.open_item(id, &item.item.id).await?;
+            session.upload(&as_user, &blob, &mut source).await?;
+        }
+        let frame = Frame::change(as_user.clone(), item.item.restore(item));
+        let answer = self.one(server, frame.timeout(ITEM_TIMEOUT).output_limit(OUTPUT_MAX)).await?;
+        let remove = Script(format!("rm -f -- \"$BLOBS\"/{}", blob.digest));
+        self.one(server, Frame::change(as_user, remove)).await?;
+        Ok(answer)
     }
 
     async fn failed(&self, at: &str, words: &str) -> Result<(), ExecutorError> {

@@ -22,6 +22,10 @@ pub async fn retain(site: &Site, plan: &Plan) -> Result<(), ExecutorError> {
     let mut candidates = Vec::new();
     for row in site.store.backups(&filter).await? {
         let run = site.store.run(&row.run).await?;
+        // What was copied before a restore is data that nothing else holds: only a person removes it.
+        if row.id.starts_with(super::copy::SAFETY_PREFIX) {
+            continue;
+        }
         let Ok(id) = BackupId::parse(&row.id) else { continue };
         candidates.push(Candidate {
             id,

@@ -1,6 +1,6 @@
 //! Stops what must be quiet, and starts it again.
 
-use super::{ExecutorError, change::Changing, look};
+use super::{ExecutorError, change::Changing, fleet::is_passing, look};
 use crate::{
     model::Answer,
     plan::PlannedQuiesce,
@@ -41,12 +41,27 @@ impl Changing<'_> {
         self.journal.append(Event::ServicesStarting).await?;
         let mut first = None;
         for quiesce in self.loaded.plan.quiesce.iter().rev() {
-            if let Err(failure) = self.service(quiesce, "start", quiesce.quiesce.start_script()).await? {
-                first.get_or_insert(failure);
+            match self.service(quiesce, "start", quiesce.quiesce.start_script()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => {
+                    first.get_or_insert(failure);
+                }
+                Err(ExecutorError::Transport(error)) => return self.lost(&quiesce.server, &error).await,
+                Err(other) => return Err(other),
             }
         }
         let event = first.map_or(Event::ServicesStarted, |failure| Event::ServicesFailed { failure });
         self.journal.append(event).await
+    }
+
+    /// Records that a server could not be reached any more.
+    pub async fn lost(
+        &self,
+        server: &crate::model::ServerName,
+        error: &crate::transport::TransportError,
+    ) -> Result<(), ExecutorError> {
+        let words = format!("server `{server}` cannot be used: {error}");
+        self.journal.append(Event::ServerLost { server: server.clone(), words }).await
     }
 
     async fn service(
@@ -58,7 +73,8 @@ impl Changing<'_> {
         let frame = Frame::change(quiesce.quiesce.run_as(), script).timeout(SERVICE_TIMEOUT);
         let answer = match self.one(&quiesce.server, frame).await {
             Ok(answer) => answer,
-            Err(ExecutorError::Transport(error)) => {
+            // A line that is cut says nothing about the service: it is asked again when the line is back.
+            Err(ExecutorError::Transport(error)) if !is_passing(&error) => {
                 return Ok(Err(Failure {
                     at: Some(quiesce.server.to_string()),
                     words: format!("services of `{}` did not {verb}: {error}", quiesce.server),
@@ -89,7 +105,10 @@ impl Changing<'_> {
         let session = self.fleet.session_again(server).await?;
         let first = session.run(vec![frame.clone()]).await;
         let replies = match first {
-            Err(error) if error.is_lost() => self.fleet.session_again(server).await?.run(vec![frame]).await?,
+            Err(error) if error.is_lost() => {
+                self.fleet.forget(server).await;
+                self.fleet.session_again(server).await?.run(vec![frame]).await?
+            }
             other => other?,
         };
         look::next_answer(&mut replies.into_iter(), server)?

@@ -2,19 +2,21 @@
 
 use super::ExecutorError;
 use crate::{
-    approval,
+    approval::{self, Judged},
     depot::Depot,
     inventory::{Environment, Inventory, Project},
-    model::{Digest, EnvironmentName, People, Person, Redactor, SecretName},
-    plan::SecretValues,
+    model::{
+        Digest, EnvironmentName, People, Person, Redactor, SecretName, Server, redact::SECRET_BYTES_MIN,
+    },
+    plan::{Plan, SecretValues},
     secret,
-    store::{Location, Store},
+    store::{Location, RunFilter, Store},
     transport,
     vault::Vault,
 };
 use secrecy::ExposeSecret;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -63,7 +65,7 @@ impl Site {
             Some(name) => Some(resolve(root, &project, name).await?),
             None => None,
         };
-        let location = Location::parse(&project.database, root, password)?;
+        let location = Location::parse(&project.database, root, password.clone())?;
         let store = Store::create(&location).await?;
         let depot = Depot::open(&root.join(&project.depot))?;
         let mut caller = Caller { person: people.by_account(&account).cloned(), account };
@@ -72,6 +74,15 @@ impl Site {
         {
             caller.person = people.0.values().find(|p| p.database_login.as_deref() == Some(&login)).cloned();
         }
+        let ssh_config = match project.ssh_config.as_deref() {
+            None => transport::ConfigSource::User,
+            Some("none") => transport::ConfigSource::None,
+            Some(file) => transport::ConfigSource::File(root.join(file)),
+        };
+        let mut redactor = Redactor::default();
+        if let (Some(name), Some(password)) = (&project.database_password, &password) {
+            redactor.learn(name, password.expose_secret());
+        }
         Ok(Self {
             root: root.to_owned(),
             project,
@@ -79,8 +90,8 @@ impl Site {
             people,
             store,
             depot,
-            options: transport::Options::default(),
-            redactor: Arc::default(),
+            options: transport::Options { ssh_config, ..transport::Options::default() },
+            redactor: Arc::new(Mutex::new(redactor)),
             caller,
         })
     }
@@ -107,6 +118,12 @@ impl Site {
     /// Resolves one secret and teaches the redactor its value.
     pub async fn secret(&self, name: &SecretName) -> Result<secrecy::SecretString, ExecutorError> {
         let value = resolve(&self.root, &self.project, name).await?;
+        if value.expose_secret().len() < SECRET_BYTES_MIN {
+            return Err(ExecutorError::input_hint(
+                format!("secret `{name}` is too short to be kept out of what is shown"),
+                format!("use at least {SECRET_BYTES_MIN} characters"),
+            ));
+        }
         if let Ok(mut redactor) = self.redactor.lock() {
             redactor.learn(name, value.expose_secret());
         }
@@ -143,11 +160,44 @@ impl Site {
         self.redactor.lock().map_or_else(|_| b"<withheld>".to_vec(), |redactor| redactor.bytes(bytes))
     }
 
+    /// The policy in force where the plan goes: of the environment, and of every other one that has
+    /// held one of its servers. A new name for the same machine changes nothing.
+    pub async fn policy_in_force(&self, plan: &Plan) -> Result<Option<Judged>, ExecutorError> {
+        let mut names = BTreeSet::from([plan.environment.clone()]);
+        let machines: BTreeSet<_> = plan.servers.values().map(|planned| machine(&planned.server)).collect();
+        for row in self.store.runs(&RunFilter { ended: Some(true), ..RunFilter::default() }).await? {
+            if names.contains(&row.new.environment) || row.final_exit != Some(0) {
+                continue;
+            }
+            let other: Plan = serde_json::from_str(&self.store.document(row.new.plan).await?)
+                .map_err(|error| ExecutorError::document("plan", error))?;
+            if other.servers.values().any(|planned| machines.contains(&machine(&planned.server))) {
+                names.insert(row.new.environment);
+            }
+        }
+        let mut in_force: Option<Judged> = None;
+        for name in names {
+            let Some(row) = self.store.policy_in_force(&name).await? else { continue };
+            let judged: Judged = serde_json::from_str(&row.policy)
+                .map_err(|error| ExecutorError::document("policy", error))?;
+            in_force = Some(match in_force {
+                None => judged,
+                Some(other) => approval::stricter_of(&other, &judged),
+            });
+        }
+        Ok(in_force)
+    }
+
     /// The people file's digest, which gates record.
     #[must_use]
     pub fn people_digest(&self) -> Digest {
         approval::people_digest(&self.people)
     }
+}
+
+/// What tells one machine from another: where it is reached.
+fn machine(server: &Server) -> (String, u16) {
+    (server.address.clone(), server.port.unwrap_or(22))
 }
 
 async fn resolve(

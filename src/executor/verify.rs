@@ -1,6 +1,11 @@
 //! Asks the checks of the data sheet.
 
-use super::{ExecutorError, Loaded, Site, fleet::Fleet, interrupt::Interrupt, look, measure};
+use super::{
+    ExecutorError, Loaded, Site,
+    fleet::{Fleet, is_passing},
+    interrupt::Interrupt,
+    look, measure,
+};
 use crate::{
     check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
     model::{RunAs, ServerName},
@@ -55,12 +60,16 @@ async fn until_good(
     loop {
         let measurements = match measurements(fleet, server, check).await {
             Ok(measurements) => measurements,
-            Err(ExecutorError::Transport(error)) => unreadable(&error.to_string()),
+            // A cut line says nothing about the system.
+            Err(ExecutorError::Transport(error)) if !is_passing(&error) => unreadable(&error.to_string()),
             Err(other) => return Err(other),
         };
         let finding = check::judge(check, &measurements);
-        if finding.verdict == Verdict::Good || attempt >= check.attempts || interrupt.asked() {
+        if finding.verdict == Verdict::Good || attempt >= check.attempts {
             return Ok(finding);
+        }
+        if interrupt.asked() {
+            return Err(ExecutorError::Interrupted);
         }
         attempt += 1;
         tokio::time::sleep(Duration::from_secs(u64::from(check.delay_seconds))).await;

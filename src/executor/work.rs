@@ -25,6 +25,12 @@ const WINDOW: usize = 16;
 /// Most output of a change that is kept, in bytes.
 const OUTPUT_MAX: usize = 4 << 20;
 
+/// How often a server may be lost without anything coming of it before it counts as lost.
+const LOSSES_MAX: u32 = 3;
+
+/// Characters of a registered text that are kept: an event must stay far below the journal's limit.
+const REGISTERED_CHARACTERS_MAX: usize = 64 * 1024;
+
 /// Characters of a command's last output lines that go into an error.
 const TAIL_CHARACTERS: usize = 2_000;
 
@@ -46,10 +52,16 @@ impl<'a> Worker<'a> {
 
     /// Goes through the steps. What goes wrong on the server is in the journal afterwards.
     pub async fn work(&self) -> Result<(), ExecutorError> {
+        let (mut losses, mut events) = (0, 0);
         loop {
             match self.pass().await {
-                // The line was cut: connect again, ask what happened, go on.
-                Err(ExecutorError::Transport(error)) if error.is_lost() => {
+                // The line was cut: connect again, ask what happened, go on. A server that is lost
+                // again and again without anything coming of it is lost.
+                Err(ExecutorError::Transport(error)) if error.is_lost() && losses < LOSSES_MAX => {
+                    let now = self.with.journal.run().events;
+                    losses = if now > events { 1 } else { losses + 1 };
+                    events = now;
+                    self.with.fleet.forget(&self.server).await;
                     self.with.journal.watch().note(&format!("{}: {error}; connecting again", self.server));
                     if let Err(ExecutorError::Transport(error)) =
                         self.with.fleet.session_again(&self.server).await
@@ -60,6 +72,18 @@ impl<'a> Worker<'a> {
                 Err(ExecutorError::Transport(error)) => return self.lost(&error).await,
                 other => return other,
             }
+        }
+    }
+
+    /// Gives the detached changes of these steps an end in the journal.
+    pub async fn settle(&self) -> Result<(), ExecutorError> {
+        let settled = async {
+            let session = self.with.fleet.session_again(&self.server).await?;
+            self.settle_flights(&session, &self.open()).await
+        };
+        match settled.await {
+            Err(ExecutorError::Transport(error)) => self.lost(&error).await,
+            other => other,
         }
     }
 
@@ -200,6 +224,11 @@ impl<'a> Worker<'a> {
         after: VecDeque<Seen<'a>>,
     ) -> Result<Option<VecDeque<Seen<'a>>>, ExecutorError> {
         let attempt = self.attempts(step) + 1;
+        if attempt > step.retries + 1 + LOSSES_MAX {
+            // It cuts its own line each time, or something else does: nobody knows what it did.
+            self.doubt(step, attempt).await?;
+            return Ok(None);
+        }
         for blob in &change.blobs {
             self.upload(session, step, blob).await?;
         }
@@ -212,7 +241,7 @@ impl<'a> Worker<'a> {
                 step: step.id.clone(),
                 attempt,
                 unit: unit.as_ref().map(|unit| unit.as_str().to_owned()),
-                summary: self.with.site.redact(&change.summary),
+                summary: self.summary(step, prepared, change),
                 diff: (!diff.is_empty()).then(|| diff.chars().take(16_384).collect()),
             })
             .await?;
@@ -272,7 +301,7 @@ impl<'a> Worker<'a> {
             Err(error) => {
                 let last = attempt > step.retries;
                 let words = self.with.site.redact(&look::located(step, &error));
-                let words = with_tail(&words, &self.with.site.redact(&tail(answer)));
+                let words = with_tail(&words, &tail(&self.said(answer)));
                 self.end(step, attempt, StepEnd::Failed { words, output, last }).await?;
                 self.pause(step, last).await;
                 Ok(false)
@@ -309,7 +338,18 @@ impl<'a> Worker<'a> {
         let answer = match session.observe(&run_as(step), &unit, OUTPUT_MAX).await? {
             UnitState::Finished(answer) => answer,
             UnitState::Vanished => return self.doubt(step, attempt).await,
-            // It runs, and a frame with its id waits for it; or it never started, and then nothing has happened.
+            UnitState::Running if self.with.journal.run().cancel.is_some() => {
+                match session.kill_unit(&run_as(step), &unit, OUTPUT_MAX).await? {
+                    UnitState::Finished(answer) => answer,
+                    _ => return self.doubt(step, attempt).await,
+                }
+            }
+            // It never started, and now it must not: something else is being undone.
+            UnitState::Absent if self.undoing() => {
+                let words = format!("{}: step `{}` was never started", step.place, step.id);
+                return self.end(step, attempt, StepEnd::Failed { words, output: None, last: true }).await;
+            }
+            // It runs, and a frame with its id waits for it.
             UnitState::Running => {
                 let limit = Duration::from_secs(u64::from(step.timeout_seconds));
                 let frame = Frame::unit(run_as(step), unit, crate::model::Script::default()).timeout(limit);
@@ -359,7 +399,28 @@ impl<'a> Worker<'a> {
         self.conclude(step, &prepared, attempt, &answer).await.map(|_| ())
     }
 
+    /// Whether the step's own condition (`creates`, `unless`) says if it must run.
+    fn may_run_again(&self, step: &PlannedStep) -> bool {
+        let ground = self.with.loaded.ground(self.with.secrets);
+        let known = self.known(&std::collections::BTreeMap::new());
+        match look::look(&ground, step, &self.server, &known) {
+            Look::Ready(prepared) => prepared.action.module() != "package" && !prepared.action.once(),
+            _ => false,
+        }
+    }
+
+    /// Whether the run no longer goes forward.
+    fn undoing(&self) -> bool {
+        let run = self.with.journal.run();
+        run.failure.is_some() || run.cancel.is_some() || run.restoring
+    }
+
     async fn doubt(&self, step: &PlannedStep, attempt: u32) -> Result<(), ExecutorError> {
+        if !self.undoing() && self.may_run_again(step) && attempt <= step.retries + LOSSES_MAX {
+            let words =
+                format!("{}: step `{}` was cut off; its condition is asked again", step.place, step.id);
+            return self.end(step, attempt, StepEnd::Failed { words, output: None, last: false }).await;
+        }
         let words = format!(
             "{}: step `{}` was started on `{}`, and nothing says how it ended (no exit status, no process)",
             step.place, step.id, self.server
@@ -419,8 +480,8 @@ impl<'a> Worker<'a> {
     fn attempts(&self, step: &PlannedStep) -> u32 {
         match self.with.journal.run().step(&self.server, &step.id) {
             Some(StepState::Failed { attempt, .. }) => *attempt,
-            // A repeatable change of which no end is recorded is the same attempt, made again.
-            Some(StepState::Started(InFlight { attempt, .. })) => attempt.saturating_sub(1),
+            // A repeatable change of which no end is recorded is made again, and counted.
+            Some(StepState::Started(InFlight { attempt, .. })) => *attempt,
             _ => 0,
         }
     }
@@ -430,9 +491,26 @@ impl<'a> Worker<'a> {
         UnitId::new(&id, &format!("{}/{}/{attempt}", self.server, step.id))
     }
 
+    /// What a change is called in the journal; one with a secret in it is called by its step.
+    fn summary(&self, step: &PlannedStep, prepared: &Prepared, change: &Change) -> String {
+        if prepared.secrets.is_empty() { self.with.site.redact(&change.summary) } else { step.name.clone() }
+    }
+
+    /// What a command said last, redacted as a whole before anything is cut off.
+    fn said(&self, answer: &Answer) -> String {
+        let quiet = answer.stderr.iter().all(u8::is_ascii_whitespace);
+        let bytes = self.with.site.redact_bytes(if quiet { &answer.stdout } else { &answer.stderr });
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A value fit for the journal: without secrets, and short enough to be kept.
     fn redacted(&self, value: Value) -> Value {
         match value {
-            Value::Text(text) => Value::Text(self.with.site.redact(&text)),
+            Value::Text(text) => {
+                let text = self.with.site.redact(&text);
+                let end = text.char_indices().nth(REGISTERED_CHARACTERS_MAX).map_or(text.len(), |(at, _)| at);
+                Value::Text(text[..end].to_owned())
+            }
             Value::List(items) => Value::List(items.into_iter().map(|item| self.redacted(item)).collect()),
             Value::Map(entries) => {
                 Value::Map(entries.into_iter().map(|(key, item)| (key, self.redacted(item))).collect())
@@ -451,11 +529,8 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// The last lines that a command printed, standard error before standard output.
-fn tail(answer: &Answer) -> String {
-    let bytes =
-        if answer.stderr.iter().all(u8::is_ascii_whitespace) { &answer.stdout } else { &answer.stderr };
-    let text = String::from_utf8_lossy(bytes);
+/// The end of what a command printed.
+fn tail(text: &str) -> String {
     let text = text.trim();
     let start = text.char_indices().rev().nth(TAIL_CHARACTERS).map_or(0, |(at, _)| at);
     text[start..].to_owned()

@@ -34,7 +34,12 @@ pub fn render(text: &str, scope: &Scope) -> Result<String, ExpressionError> {
 pub fn render_value(value: &Value, scope: &Scope) -> Result<Value, ExpressionError> {
     Ok(match value {
         Value::Text(text) => match lone_expression(text) {
-            Some(inner) => evaluate(inner, scope)?,
+            Some(inner) => match evaluate(inner, scope)? {
+                list @ (Value::List(_) | Value::Map(_)) => list,
+                // Spaces and line ends around it are part of a text that somebody wrote.
+                _ if text.trim() != text => Value::Text(render(text, scope)?),
+                other => other,
+            },
             None => Value::Text(render(text, scope)?),
         },
         Value::List(items) => {
@@ -93,9 +98,10 @@ pub fn check(text: &str, expression: bool) -> Result<(), ExpressionError> {
     }
 }
 
-/// The inside of a text that is one `{{ expression }}` and nothing else.
+/// The inside of a text that is one `{{ expression }}` and nothing else. A line's end behind it makes
+/// it a text: that of a file.
 pub(super) fn lone_expression(text: &str) -> Option<&str> {
-    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = text.trim_matches([' ', '\t']).strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.strip_prefix('-').unwrap_or(inner);
     let inner = inner.strip_suffix('-').unwrap_or(inner);
     ENGINE.compile_expression(inner).is_ok().then_some(inner)
@@ -167,6 +173,8 @@ mod tests {
             ("{{ port }}", Value::Int(8080)),
             ("{{ on }}", Value::Bool(true)),
             ("{{ version }}", Value::from("1.20")),
+            ("{{ version }}\n", Value::from("1.20\n")),
+            ("{{ port }}\n", Value::from("8080\n")),
             ("{{ names }}", scope().get("names").unwrap().clone()),
             ("{{ port }}{{ port }}", Value::from("80808080")),
             (" x {{ port }}", Value::from(" x 8080")),

@@ -24,7 +24,11 @@ const SERVER: Shape = Shape::new(
         Field::optional("become", Kind::Word(&["no", "sudo"]), "How steps become root, `no` by default."),
         Field::optional("sudo_password", Kind::Name, "Secret with the password that sudo asks for."),
         Field::optional("password", Kind::Name, "Secret with the password of the login."),
-        Field::optional("identity_file", Kind::Text, "Private key file, `~` allowed."),
+        Field::optional(
+            "identity_file",
+            Kind::Text,
+            "Private key file, `~` allowed; a relative one lies in the project's folder.",
+        ),
         Field::optional("passphrase", Kind::Name, "Secret with the passphrase of the private key file."),
         Field::optional("jump", Kind::Text, "Server of the inventory, or SSH host, to go through."),
         Field::optional("host_key", Kind::Texts, "Pinned public keys: `ssh-ed25519 AAAA…`."),

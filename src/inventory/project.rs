@@ -35,6 +35,8 @@ pub struct Project {
     pub licences: Vec<String>,
     /// Servers worked on at once, 1 to 100.
     pub parallel: u32,
+    /// OpenSSH's client configuration: the caller's own when nothing is said, `none`, or a file.
+    pub ssh_config: Option<String>,
 }
 
 /// Where backups go and who can open them.

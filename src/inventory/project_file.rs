@@ -67,6 +67,11 @@ pub const PROJECT: Shape = Shape::new(
         Field::optional("secrets", Kind::Named(&Kind::Shape(&SECRET)), "Where each secret comes from."),
         Field::optional("licences", Kind::List(&Kind::Text), "SPDX identifiers that artifacts may have."),
         Field::optional("parallel", Kind::Integer(1, 100), "Servers worked on at once, 10 by default."),
+        Field::optional(
+            "ssh_config",
+            Kind::Text,
+            "SSH client configuration: a file, or `none`; the caller's own by default.",
+        ),
     ],
 );
 
@@ -114,6 +119,7 @@ pub fn parse_project(source: &Source, diagnostics: &mut Diagnostics) -> Option<P
         secrets: secrets(&node),
         licences: node.texts("licences"),
         parallel: node.number("parallel").unwrap_or(10),
+        ssh_config: node.text("ssh_config"),
     };
     decoder.finish(project)
 }

@@ -271,7 +271,8 @@ impl Module for Command {
             diff.note(format!("with {name}"));
         }
         let mut change = Change::new(format!("run {}", self.shown()), diff, self.script());
-        change.once = self.once();
+        // A condition says whether it may run again, not that it may be cut off in the middle.
+        change.once = !(self.reads || self.repeatable);
         Ok(Outcome::Change(change))
     }
 

@@ -261,6 +261,8 @@ apt() {
 }
 "#;
 
+/// The files are kept, the last one of each package: no archive has them, and a backup that is taken
+/// before the next update needs them.
 fn install_files(files: &[&File], options: &str) -> String {
     let mut text = String::from(
         "t=$(mktemp -d)\nchmod 755 \"$t\"\ntrap 'rm -rf -- \"$t\"' EXIT\ntrap 'exit 143' HUP INT TERM\n",
@@ -269,7 +271,11 @@ fn install_files(files: &[&File], options: &str) -> String {
     for (at, file) in files.iter().enumerate() {
         text.push_str(&format!("{{\n{}}} >\"$t/{at}.deb\"\n", shell::emit(&file.content)));
         marks.push_str(&format!(
-            "dpkg-deb -W --showformat='${{Package}}\\t${{Architecture}}\\t${{Version}}\\n' \"$t/{at}.deb\" >\"$t/mark\"\nmv -f \"$t/mark\" {MARKS}/{}\n",
+            "dpkg-deb -W --showformat='${{Package}}\\t${{Architecture}}\\t${{Version}}\\n' \"$t/{at}.deb\" >\"$t/mark\"\n\
+             IFS=$(printf '\\t') read -r n c v <\"$t/mark\"\n\
+             rm -f -- \"{MARKS}/${{n}}_\"*\"_$c.deb\"\n\
+             mv -f \"$t/{at}.deb\" \"{MARKS}/${{n}}_$(printf %s \"$v\" | sed 's/:/%3a/g')_$c.deb\"\n\
+             mv -f \"$t/mark\" {MARKS}/{}\n",
             file.digest
         ));
     }

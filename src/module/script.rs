@@ -107,7 +107,7 @@ impl Module for ScriptFile {
         diff.note(format!("sha256: {digest}"));
         let summary = format!("run {}", super::printable(&self.src, 200));
         let mut change = Change::new(summary, diff, self.script());
-        change.once = self.once();
+        change.once = !self.repeatable;
         if let Content::Blob(blob) = &self.content {
             change.blobs.push(blob.clone());
         }

@@ -97,7 +97,7 @@ fn assemble(
         .chain(backup.iter().flat_map(|backup| backup.items.iter().map(|item| item.server.clone())))
         .chain(quiesce.iter().map(|quiesce| quiesce.server.clone()))
         .chain(checks.iter().map(|check| check.server.clone()))
-        .chain(version.iter().map(|version| version.server.clone()))
+        .chain(version.iter().flat_map(|version| version.servers.iter().cloned()))
         .collect();
     let servers: BTreeMap<_, _> = all.into_iter().filter(|(name, _)| touched.contains(name)).collect();
     Ok(Plan {
@@ -207,7 +207,9 @@ fn rendered(
             name,
         },
     };
-    Ok(Item { source, ..item })
+    let item = Item { source, ..item };
+    item.check().map_err(|error| PlanError::Backup(error.to_string()))?;
+    Ok(item)
 }
 
 fn planned_quiesce(
@@ -236,17 +238,16 @@ fn planned_version(
     sheet: &SystemSheet,
     place: &Place,
     inputs: &BTreeMap<String, Value>,
-    servers: &BTreeMap<ServerName, PlannedServer>,
+    servers_known: &BTreeMap<ServerName, PlannedServer>,
 ) -> Result<Option<PlannedVersion>, PlanError> {
     let Some(probe) = &sheet.version else { return Ok(None) };
-    let Some(server) = steps::select(&probe.at, "version", &place.name, servers)?.into_iter().next() else {
-        return Ok(None);
-    };
-    let scope = render::planning_scope(&servers[&server], place, &BTreeMap::new(), inputs);
+    let servers = steps::select(&probe.at, "version", &place.name, servers_known)?;
+    let Some(first) = servers.first() else { return Ok(None) };
+    let scope = render::planning_scope(&servers_known[first], place, &BTreeMap::new(), inputs);
     Ok(Some(PlannedVersion {
         run: words(&probe.run, &scope, "version")?,
         as_user: probe.as_user.clone(),
-        server,
+        servers,
     }))
 }
 

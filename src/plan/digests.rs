@@ -119,8 +119,8 @@ pub struct PlannedStep {
 /// How the installed version is observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedVersion {
-    /// The server that answers.
-    pub server: ServerName,
+    /// The servers that are asked.
+    pub servers: Vec<ServerName>,
     /// Words of the command.
     pub run: Vec<String>,
     /// Account it runs as; the login user when absent.

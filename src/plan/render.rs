@@ -102,49 +102,52 @@ pub fn prepare(
         return Err(Unready::Skipped(when.clone()));
     }
     let args = expression::render_value(&step.args, &scope).map_err(broken)?;
-    let names: Vec<_> = ground.secrets.0.keys().cloned().collect();
-    let marked = marked(ground, step, on, known, &names);
     let contents = Contents { ground, module: &step.module, scope: &scope };
     let action = module::parse(&step.module, &args, &Place { files: &contents }).map_err(Unready::Refused)?;
-    Ok(Prepared { action, secrets: marked })
+    Ok(Prepared { action, secrets: tainted(ground, step) })
 }
 
-/// Names of secrets that went into the arguments, found by rendering them with marks.
-fn marked(
-    ground: &Ground<'_>,
-    step: &PlannedStep,
-    on: &PlannedServer,
-    known: &Known,
-    names: &[SecretName],
-) -> BTreeSet<SecretName> {
-    let marks = SecretValues::marks(names);
-    let scope = scope(ground, step, on, known, &marks);
-    let mut texts = Vec::new();
-    if let Ok(args) = expression::render_value(&step.args, &scope) {
-        if step.module == "template"
-            && let Some(src) = args.get("src").and_then(Value::as_text)
-            && let Some(text) =
-                ground.files.0.get(&beside(ground.plan, src)).or_else(|| ground.files.0.get(src))
-            && let Ok(text) = expression::render(&String::from_utf8_lossy(text), &scope)
-        {
-            texts.push(text);
+/// Names of secrets that the step's texts use, whatever is made of them: found without rendering, so
+/// that no filter hides one.
+fn tainted(ground: &Ground<'_>, step: &PlannedStep) -> BTreeSet<SecretName> {
+    let mut found = BTreeSet::new();
+    let used = texts(ground.plan, step, ground.files)
+        .into_iter()
+        .map(|text| (text, false))
+        .chain(step.when.iter().map(|when| (when.clone(), true)));
+    for (text, expression) in used {
+        for name in expression::names(&text, expression).unwrap_or_default() {
+            match name.secret().map(SecretName::parse) {
+                Some(Ok(name)) => {
+                    found.insert(name);
+                }
+                // A secret that is chosen at run time may be any of them.
+                Some(Err(_)) => found.extend(ground.secrets.0.keys().cloned()),
+                None if name.root == "secret" => found.extend(ground.secrets.0.keys().cloned()),
+                None => {}
+            }
         }
-        strings(&args, &mut texts);
     }
-    let found = |name: &&SecretName| texts.iter().any(|text| text.contains(&format!("{SECRET_MARK}{name}>")));
-    names.iter().filter(found).cloned().collect()
+    found
 }
 
-/// The first registered name that the step uses and that is not known yet.
-fn missing_register(plan: &Plan, step: &PlannedStep, known: &Known, files: &ReleaseFiles) -> Option<String> {
-    let mut texts: Vec<String> = Vec::new();
+/// Every text that a step is rendered from, its condition aside.
+fn texts(plan: &Plan, step: &PlannedStep, files: &ReleaseFiles) -> Vec<String> {
+    let mut texts = Vec::new();
     strings(&step.args, &mut texts);
+    step.variables.values().for_each(|value| strings(value, &mut texts));
     if step.module == "template"
         && let Some(src) = step.args.get("src").and_then(Value::as_text)
         && let Some(text) = files.0.get(&beside(plan, src)).or_else(|| files.0.get(src))
     {
         texts.push(String::from_utf8_lossy(text).into_owned());
     }
+    texts
+}
+
+/// The first registered name that the step uses and that is not known yet.
+fn missing_register(plan: &Plan, step: &PlannedStep, known: &Known, files: &ReleaseFiles) -> Option<String> {
+    let texts = texts(plan, step, files);
     let used: BTreeSet<String> = texts
         .iter()
         .flat_map(|text| roots(text, false))
@@ -276,13 +279,18 @@ impl ContentSource for Contents<'_> {
             return Ok(Content::Blob(BlobRef { digest: artifact.digest, size: artifact.size }));
         }
         let path = beside(self.ground.plan, src);
-        let (path, bytes) = self
-            .ground
-            .files
-            .0
-            .get_key_value(&path)
-            .or_else(|| self.ground.files.0.get_key_value(src))
-            .ok_or_else(|| format!("there is no file `{path}`"))?;
+        let files = &self.ground.files.0;
+        let path = if files.contains_key(&path) || !self.ground.release.files.contains_key(src) {
+            &path
+        } else {
+            src
+        };
+        let Some(bytes) = files.get(path) else {
+            // Too large to be loaded as text: it travels as a blob.
+            let file =
+                self.ground.release.files.get(path).ok_or_else(|| format!("there is no file `{path}`"))?;
+            return Ok(Content::Blob(BlobRef { digest: file.digest, size: file.size }));
+        };
         if self.module == "template" {
             let text = std::str::from_utf8(bytes)
                 .map_err(|_| format!("`{path}` is not UTF-8, so it is no template"))?;

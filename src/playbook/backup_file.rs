@@ -166,7 +166,9 @@ fn entry(decoder: &mut Decoder<'_>, node: &Node) -> Option<Entry> {
     if let Some(paths) = node.get("paths") {
         for path in if paths.scalar().is_some() { std::slice::from_ref(paths) } else { paths.items() } {
             let text = path.scalar().unwrap_or_default();
-            let good = text.starts_with('/') && !text.split('/').any(|part| part == "..");
+            // What a template at the beginning yields is held to the same when the plan is made.
+            let absolute = text.starts_with('/') || text.starts_with("{{");
+            let good = absolute && !text.split('/').any(|part| part == "..");
             if !good {
                 decoder.error(path.span, format!("`{text}` is not an absolute path"), "it begins with `/`");
             } else if text.trim_matches('/').is_empty() {

@@ -46,10 +46,11 @@ pub fn capped(text: &str, columns_max: usize) -> String {
     if width(&shown) <= columns_max && !cut {
         return shown;
     }
-    let room = columns_max.saturating_sub(1);
-    // A first character that is wider than the room is no part of it.
-    let mut short =
-        Some(take(&shown, room)).filter(|text| width(text) <= room).unwrap_or_default().to_owned();
+    let mut short = take(&shown, columns_max.saturating_sub(1)).to_owned();
+    if width(&short) >= columns_max {
+        // One wide character that does not fit beside the mark.
+        short.clear();
+    }
     short.push('…');
     short
 }

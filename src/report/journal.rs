@@ -1,130 +1,290 @@
 //! Events in words: the same on the screen, in `show` and in reports.
 
-use super::{duration, escape, size};
+use super::{
+    duration, escape,
+    language::{self as states, journal as say},
+    moment, size,
+};
 use crate::{
     model::{Language, Timestamp},
     run::{Event, FindingSummary, Run, StepEnd},
 };
 
-/// The lines that tell an event; most are told by one.
+/// Longest line of a text from a server or a person, in columns.
+const TEXT_COLUMNS_MAX: usize = 2_000;
+/// Most lines of such a text; what failed is said first or last, the middle is in the output.
+const TEXT_LINES_MAX: usize = 40;
+
+/// The lines that tell an event with its time (UTC) and environment; most are told by one.
 #[must_use]
-pub fn lines(run: &Run, event: &Event, at: Timestamp) -> Vec<String> {
-    let clock = clock(at);
+pub fn lines(run: &Run, event: &Event, at: Timestamp, language: Language) -> Vec<String> {
+    let clock = at.to_string().get(11..19).unwrap_or_default().to_owned();
     let environment = &run.header.environment;
-    let mut lines = Vec::new();
-    let mut say = |words: String| lines.push(format!("{clock} {environment}: {words}"));
-    match event {
+    let words = words(run, event, "UTC", language);
+    words.into_iter().map(|words| format!("{clock} {environment}: {words}")).collect()
+}
+
+/// What an event says; times in it are of `zone`. `run` is the run after the event.
+#[must_use]
+pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<String> {
+    let words = match event {
         Event::Predicted { value, observed, .. } => {
             let (changes, unknown, same) = value.counts();
-            let version = observed
+            let seen = observed
                 .version
                 .as_deref()
-                .map(|v| format!("; version {v} is installed"))
-                .unwrap_or_default();
-            say(format!("predicted: {changes} would change, {unknown} unknown, {same} as wanted{version}."));
+                .map(|version| say::event_version_seen(language, visible(version)));
+            say::event_predicted(language, changes, unknown, same) + &seen.unwrap_or_default()
         }
-        Event::PreflightFailed { failure } => say(format!("cannot start: {}", visible(&failure.words))),
+        Event::PreflightFailed { failure } => say::event_cannot_start(language, visible(&failure.words)),
+        Event::Claimed { servers, .. } => say::event_claimed(language, servers.len()),
+        Event::Rechecked { .. } => say::event_rechecked(language),
+        Event::WentStale { differences, .. } => {
+            let stale = differences.iter().map(|(server, step, words)| {
+                say::event_stale(language, server, visible(&step.0), visible(words))
+            });
+            return stale.collect();
+        }
+        Event::QuiesceStarted => say::event_stopping(language),
+        Event::Quiesced => say::event_stopped(language),
+        Event::StepsCompleted => say::event_steps_done(language),
+        Event::ServicesStarting => say::event_starting(language),
+        Event::ServicesStarted if run.outage_ms > 0 => {
+            say::event_services_up_after(language, duration::short(run.outage_ms / 1000))
+        }
+        Event::ServicesStarted => say::event_services_up(language),
+        Event::ServicesFailed { failure } => say::event_services_failed(language, visible(&failure.words)),
+        Event::ChecksPassed { findings } => say::event_checks_good(language, findings.len()),
+        Event::ChecksFailed { findings } => {
+            let bad = findings.iter().filter(|finding| finding.verdict != "good");
+            return bad.map(|bad| say::event_check(language, finding_words(bad, language))).collect();
+        }
+        Event::CancelAsked { by, reason, .. } => {
+            say::event_cancel_asked(language, visible(by), visible(reason))
+        }
+        Event::Interrupted => say::event_interrupted(language),
+        Event::Resumed { by, .. } => say::event_resumed(language, visible(by)),
+        Event::BecameStuck { why } => say::event_stuck(language, visible(why)),
+        Event::Ended { words, .. } => say::event_ended(language, state(run, language), visible(words)),
+        Event::Unknown => say::event_unknown(language),
+        other => gate(other, zone, language)
+            .or_else(|| backup(other, language))
+            .or_else(|| step(other, language))
+            .unwrap_or_else(|| say::event_unknown(language)),
+    };
+    vec![words]
+}
+
+fn gate(event: &Event, zone: &str, language: Language) -> Option<String> {
+    Some(match event {
         Event::GateOpened { gate } => {
             let roles: Vec<_> = gate.rule.each.iter().map(ToString::to_string).collect();
-            say(format!("gate opened: waits for {}.", roles.join(" and ")));
+            say::event_gate_opened(language, roles.join(&say::and(language)))
         }
         Event::GateApproved { by, signed, .. } => {
             let by: Vec<_> = by.iter().map(ToString::to_string).collect();
-            let how = if *signed { "signed" } else { "unsigned" };
-            say(format!("approved by {} ({how}).", by.join(", ")));
+            say::event_approved(language, by.join(", "), how(*signed, language))
         }
-        Event::GateRejected { by, reason, .. } => say(format!("rejected by {by}: {}", visible(reason))),
-        Event::GateExpired { .. } => say("the gate expired.".to_owned()),
-        Event::WindowAwaited { opens } => {
-            let when = opens.map_or_else(|| "never".to_owned(), |opens| opens.to_string());
-            say(format!("waits for its window, which opens {when}."));
+        Event::GateRejected { by, reason, .. } => say::event_rejected(language, by, visible(reason)),
+        Event::GateExpired { .. } => say::event_expired(language),
+        Event::WindowAwaited { opens: Some(opens) } => {
+            say::event_window(language, moment::words(*opens, zone, language))
         }
-        Event::Claimed { servers, .. } => say(format!("{} servers claimed.", servers.len())),
-        Event::Rechecked { .. } => say("asked again: nothing has changed since the approval.".to_owned()),
-        Event::WentStale { differences, .. } => {
-            for (server, step, words) in differences {
-                say(format!("stale: {server}: {step} {words}."));
-            }
-        }
-        Event::QuiesceStarted => say("stopping services.".to_owned()),
-        Event::Quiesced => say("services stopped.".to_owned()),
-        Event::BackupStarted { backup } => say(format!("backup {backup} started.")),
+        Event::WindowAwaited { opens: None } => say::event_window_never(language),
+        _ => return None,
+    })
+}
+
+fn backup(event: &Event, language: Language) -> Option<String> {
+    Some(match event {
+        Event::BackupStarted { backup } => say::event_backup_started(language, visible(backup)),
         Event::BackupItemCopied { item, bytes, .. } => {
-            say(format!("backup: {item} copied ({}).", size::words(*bytes, Language::En)));
+            say::event_copied(language, visible(item), size::words(*bytes, language))
         }
         Event::BackupVerified { record } => {
-            let shown = serde_json::to_value(record).ok();
-            let id = shown
-                .as_ref()
-                .and_then(|v| v.get("id"))
-                .and_then(|id| id.as_str())
-                .unwrap_or_default()
-                .to_owned();
-            say(format!("backup verified: {id}"));
+            say::event_backup_verified(language, &record.backup, size::words(record.size, language))
         }
-        Event::BackupFailed { failure } => {
-            say(format!("no backup, so no change: {}", visible(&failure.words)))
-        }
+        Event::BackupFailed { failure } => say::event_no_backup(language, visible(&failure.words)),
+        Event::SafetyCopyStarted { .. } => say::event_safety_started(language),
+        Event::SafetyCopyTaken { backup, .. } => say::event_safety_taken(language, visible(backup)),
+        Event::SafetyCopyFailed { failure } => say::event_safety_failed(language, visible(&failure.words)),
+        Event::RestoreFailed { failure } => say::event_restore_failed(language, visible(&failure.words)),
+        Event::ItemRestoreStarted { item } => say::event_restoring(language, visible(item)),
+        Event::ItemRestored { item } => say::event_restored(language, visible(item)),
+        Event::RestoreCompleted => say::event_all_restored(language),
+        _ => return None,
+    })
+}
+
+fn step(event: &Event, language: Language) -> Option<String> {
+    Some(match event {
         Event::StepsUnchanged { server, steps, .. } => {
-            let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
-            say(format!("{server}: as wanted: {}.", steps.join(", ")));
+            let steps: Vec<_> = steps.iter().map(|step| visible(&step.0)).collect();
+            say::event_unchanged(language, server, steps.join(", "))
         }
-        Event::StepSkipped { server, step, .. } => say(format!("{server}: {step} skipped.")),
+        Event::StepSkipped { server, step, .. } => say::event_skipped(language, server, visible(&step.0)),
+        Event::StepStarted { server, step, attempt: 0 | 1, summary, .. } => {
+            say::event_started(language, server, visible(&step.0), visible(summary))
+        }
         Event::StepStarted { server, step, attempt, summary, .. } => {
-            let again = if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-            say(format!("{server}: {step} started{again}: {}", visible(summary)));
+            say::event_started_again(language, server, visible(&step.0), attempt, visible(summary))
         }
-        Event::StepEnded { server, step, end, .. } => say(match end {
-            StepEnd::Changed { .. } => format!("{server}: {step} changed."),
-            StepEnd::Failed { words, .. } => format!("{server}: {step} failed: {}", visible(words)),
-            StepEnd::InDoubt { words } => format!("{server}: {step} in doubt: {}", visible(words)),
-        }),
-        Event::ServerLost { words, .. } => say(visible(words)),
-        Event::StepsCompleted => say("all steps done.".to_owned()),
-        Event::ServicesStarting => say("starting services.".to_owned()),
-        Event::ServicesStarted => {
-            let outage = duration::short(run.outage_ms / 1000);
-            say(format!("services started; they were stopped for {outage}."));
-        }
-        Event::ServicesFailed { failure } => say(visible(&failure.words)),
-        Event::ChecksPassed { findings } => say(format!("{} checks, all good.", findings.len())),
-        Event::ChecksFailed { findings } => {
-            for finding in findings.iter().filter(|finding| finding.verdict != "good") {
-                say(format!("check {}", finding_words(finding)));
+        Event::StepEnded { server, step, end, .. } => {
+            let step = visible(&step.0);
+            match end {
+                StepEnd::Changed { .. } => say::event_changed(language, server, step),
+                StepEnd::Failed { words, .. } => say::event_failed(language, server, step, visible(words)),
+                StepEnd::InDoubt { words } => say::event_in_doubt(language, server, step, visible(words)),
             }
         }
-        Event::SafetyCopyStarted { .. } => {
-            say("copying what is there now before anything is put back.".to_owned())
+        Event::ServerLost { server, words } => say::event_lost(language, server, visible(words)),
+        _ => return None,
+    })
+}
+
+/// Whether a decision was signed.
+#[must_use]
+pub fn how(signed: bool, language: Language) -> String {
+    if signed { say::how_signed(language) } else { say::how_unsigned(language) }
+}
+
+/// How a run stands, in words.
+#[must_use]
+pub fn state(run: &Run, language: Language) -> String {
+    match run.label() {
+        "planned" => states::state_planned(language),
+        "waiting" => {
+            let roles = run.gate.iter().flat_map(|gate| &gate.rule.each);
+            let roles: Vec<_> = roles.map(ToString::to_string).collect();
+            states::state_waiting_approval(language, roles.join(", "))
         }
-        Event::SafetyCopyTaken { backup, .. } => say(format!("copied: {backup}")),
-        Event::SafetyCopyFailed { failure } | Event::RestoreFailed { failure } => {
-            say(visible(&failure.words))
-        }
-        Event::ItemRestoreStarted { item } => say(format!("restoring {item}.")),
-        Event::ItemRestored { item } => say(format!("{item} restored.")),
-        Event::RestoreCompleted => say("everything is back.".to_owned()),
-        Event::CancelAsked { by, reason, .. } => say(format!("{by} asked to cancel: {}", visible(reason))),
-        Event::Interrupted => say("interrupted; nothing is lost.".to_owned()),
-        Event::Resumed { by, .. } => say(format!("taken up again by {by}.")),
-        Event::BecameStuck { why } => say(format!("stuck: {}", visible(why))),
-        Event::Ended { words, .. } => say(format!("{}.", visible(words).trim_end_matches('.'))),
-        Event::Unknown => say("an event of a later version.".to_owned()),
+        "waiting_window" => states::state_waiting_window_any(language),
+        "backing_up" => states::state_backing_up(language),
+        "running" => states::state_running(language),
+        "verifying" => states::state_verifying(language),
+        "restoring" => states::state_restoring(language),
+        "stuck" => states::state_stuck(language),
+        "succeeded" => states::state_succeeded(language),
+        "restored" => states::state_restored(language),
+        "rejected" => states::state_rejected(language),
+        "expired" => states::state_expired(language),
+        "stale" => states::state_stale(language),
+        "cancelled" => states::state_cancelled(language),
+        _ => states::state_failed(language),
     }
-    lines
 }
 
 /// A finding in one line.
 #[must_use]
-pub fn finding_words(finding: &FindingSummary) -> String {
+pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
     let lines: Vec<_> = finding.lines.iter().map(|line| visible(line)).collect();
-    format!("{} on {} is {}: {}", finding.check, finding.server, finding.verdict, lines.join("; "))
+    let verdict = match finding.verdict.as_str() {
+        "good" => say::verdict_good(language),
+        "bad" => say::verdict_bad(language),
+        _ => say::verdict_unknown(language),
+    };
+    say::finding(language, visible(&finding.check), &finding.server, verdict, lines.join("; "))
 }
 
-/// Hours, minutes and seconds in UTC: the rest is in `show`.
-fn clock(at: Timestamp) -> String {
-    at.to_string().get(11..19).unwrap_or_default().to_owned()
-}
-
+/// Untrusted text: its lines stay lines, nothing in it moves the cursor.
 fn visible(text: &str) -> String {
-    text.lines().map(escape::visible).collect::<Vec<_>>().join("\n    ")
+    let mut lines: Vec<_> = text.lines().map(|line| escape::capped(line, TEXT_COLUMNS_MAX)).collect();
+    if lines.len() > TEXT_LINES_MAX {
+        let half = TEXT_LINES_MAX / 2;
+        lines.splice(half..lines.len() - half, ["…".to_owned()]);
+    }
+    lines.join("\n    ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        approval::Judged,
+        model::{
+            BackupRule, Digest, EnvironmentKind, EnvironmentName, Policy, RunId, ServerName, StepId,
+            SystemName,
+        },
+        run::{Failure, Goal, RunHeader},
+    };
+
+    const EVIL: &str = "\u{1b}[2J\nAPPROVED\u{202e}";
+
+    fn run() -> Run {
+        let policy = Policy {
+            approve: None,
+            passed_in_test: false,
+            backup: BackupRule::Own,
+            restore_on_failure: true,
+            window: None,
+            run: Default::default(),
+        };
+        let digest = Digest::of(b"x");
+        Run::new(RunHeader {
+            format: 1,
+            id: RunId("0193".to_owned()),
+            goal: Goal::Change,
+            system: SystemName::parse("wiki").unwrap(),
+            environment: EnvironmentName::parse("test").unwrap(),
+            environment_kind: EnvironmentKind::Test,
+            playbook: "playbooks/wiki/update.yaml".to_owned(),
+            version: None,
+            release: digest,
+            plan: digest,
+            requested_by: None,
+            requested_account: "luis".to_owned(),
+            requested_by_machine: false,
+            why: None,
+            judged: Judged::from(&policy),
+            weakening: Vec::new(),
+            people: digest,
+        })
+    }
+
+    fn events() -> Vec<Event> {
+        let failure = || Failure { at: None, words: EVIL.to_owned(), hint: None, unreachable: false };
+        let (server, step) = (ServerName::parse("web").unwrap(), StepId(EVIL.to_owned()));
+        let finding = FindingSummary {
+            check: EVIL.to_owned(),
+            server: server.clone(),
+            verdict: "bad".to_owned(),
+            lines: vec![EVIL.to_owned()],
+        };
+        let ended = |end| Event::StepEnded { server: server.clone(), step: step.clone(), attempt: 1, end };
+        vec![
+            Event::PreflightFailed { failure: failure() },
+            Event::WindowAwaited { opens: Some(Timestamp(0)) },
+            Event::WindowAwaited { opens: None },
+            Event::QuiesceStarted,
+            Event::BackupFailed { failure: failure() },
+            Event::BackupItemCopied { backup: EVIL.to_owned(), item: EVIL.to_owned(), bytes: 5 },
+            Event::StepSkipped { server: server.clone(), step: step.clone(), when: EVIL.to_owned() },
+            ended(StepEnd::Changed { registered: None, output: None }),
+            ended(StepEnd::Failed { words: EVIL.to_owned(), output: None, last: true }),
+            ended(StepEnd::InDoubt { words: EVIL.to_owned() }),
+            Event::ServerLost { server: server.clone(), words: EVIL.to_owned() },
+            Event::ServicesFailed { failure: failure() },
+            Event::ChecksFailed { findings: vec![finding] },
+            Event::RestoreFailed { failure: failure() },
+            Event::Resumed { by: EVIL.to_owned(), epoch: 1 },
+            Event::BecameStuck { why: EVIL.repeat(10_000) },
+            Event::Ended { exit: 1, words: EVIL.to_owned() },
+            Event::Unknown,
+        ]
+    }
+
+    #[test]
+    fn every_event_is_told_in_both_languages_and_moves_no_cursor() {
+        for event in events() {
+            let [es, en] = [Language::Es, Language::En].map(|language| {
+                let told = lines(&run(), &event, Timestamp(0), language).join("\n");
+                assert!(told.starts_with("00:00:00 test: ") && told.len() < 20_000, "{told}");
+                // Lines of a text stay lines, indented under the event that they belong to.
+                assert!(told.lines().skip(1).all(|line| line.starts_with("    ")), "{told}");
+                assert!(told.lines().all(|line| escape::visible(line) == line), "{told}");
+                told
+            });
+            assert_ne!(es, en);
+        }
+    }
 }

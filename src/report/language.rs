@@ -29,6 +29,9 @@ macro_rules! texts {
     };
 }
 
+pub mod journal;
+pub mod records;
+
 texts! {
     // The approval sheet.
     approval_title(system, environment) { en: "APPROVAL: {system}, {environment}", es: "APROBACIÓN: {system}, {environment}" }
@@ -80,6 +83,10 @@ texts! {
     backup_own(parts) { en: "just before the change, read back: {parts}", es: "justo antes del cambio, releído: {parts}" }
     backup_older(moment) { en: "none of its own; the one of {moment} stands in", es: "sin copia propia; vale la del {moment}" }
     backup_none() { en: "none", es: "ninguno" }
+    backup_safety(moment, parts) {
+        en: "what is there is copied first; put back is the one of {moment}: {parts}",
+        es: "antes se copia lo que hay; se repone la del {moment}: {parts}"
+    }
     backup_size_label() { en: "Size", es: "Tamaño" }
     backup_size(size) { en: "about {size}", es: "cerca de {size}" }
     left_out_label() { en: "Left out", es: "Se omite" }
@@ -130,6 +137,8 @@ texts! {
     state_planned() { en: "planned", es: "planeada" }
     state_waiting_approval(who) { en: "waiting for approval by {who}", es: "espera la aprobación de {who}" }
     state_waiting_window(moment) { en: "waiting for the window, which opens {moment}", es: "espera la ventana, que abre {moment}" }
+    state_waiting_window_any() { en: "approved; waiting for the window", es: "aprobada; espera la ventana" }
+    state_stale() { en: "stale: more would change than was approved", es: "ya no es lo aprobado: cambiaría más" }
     state_waiting_claim(run) { en: "waiting for run {run}, which holds the servers", es: "espera a la ejecución {run}, que ocupa los servidores" }
     state_waiting_person(role) { en: "waiting for {role}", es: "espera a {role}" }
     state_backing_up() { en: "backing up", es: "respaldando" }
@@ -265,13 +274,15 @@ mod tests {
             found.sort();
             found
         };
-        let english = catalogue(Language::En);
-        for ((name, en), (_, es)) in english.iter().zip(catalogue(Language::Es)) {
-            assert_eq!(arguments(en), arguments(&es), "{name}");
+        let all = |language| {
+            [catalogue(language), journal::catalogue(language), records::catalogue(language)].concat()
+        };
+        for ((name, en), (_, es)) in all(Language::En).into_iter().zip(all(Language::Es)) {
+            assert_eq!(arguments(&en), arguments(&es), "{name}");
             assert!(!en.is_empty() && !es.is_empty(), "{name}");
             if name.ends_with("_label") {
-                assert!(super::super::escape::width(en) <= super::super::sheet::LABEL_COLUMNS, "{name}");
-                assert!(super::super::escape::width(&es) <= super::super::sheet::LABEL_COLUMNS, "{name}");
+                assert!(super::super::escape::width(&en) <= super::super::lines::LABEL_COLUMNS, "{name}");
+                assert!(super::super::escape::width(&es) <= super::super::lines::LABEL_COLUMNS, "{name}");
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod escape;
 pub mod graph;
 pub mod journal;
 pub mod language;
+pub mod lines;
 pub mod moment;
 pub mod sheet;
 pub mod size;

@@ -49,6 +49,13 @@ pub fn short(moment: Timestamp, zone: &str) -> String {
     format!("{}{mark}", local.strftime("%Y-%m-%d %H:%M"))
 }
 
+/// `2026-11-23 01:12:03`; in UTC, saying so, where the zone is unknown.
+#[must_use]
+pub fn exact(moment: Timestamp, zone: &str) -> String {
+    let Some((local, mark)) = local(moment, zone) else { return moment.to_string() };
+    format!("{}{mark}", local.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
 /// The moment in `zone`, and what to add to it: nothing, or ` UTC` where there is no such zone.
 fn local(moment: Timestamp, zone: &str) -> Option<(Zoned, &'static str)> {
     let moment = jiff::Timestamp::from_millisecond(moment.0).ok()?;
@@ -69,6 +76,7 @@ mod tests {
         assert_eq!(words(moment, bogota, Language::Es), "lunes 23 de noviembre de 2026, 01:12");
         assert_eq!(words(moment, bogota, Language::En), "Monday 23 November 2026, 01:12");
         assert_eq!(short(moment, bogota), "2026-11-23 01:12");
+        assert_eq!(exact(moment, bogota), "2026-11-23 01:12:00");
         assert_eq!(short(moment, "Nowhere"), "2026-11-23 06:12 UTC");
         assert_eq!(short(Timestamp(i64::MAX), bogota), format!("{} ms", i64::MAX));
     }

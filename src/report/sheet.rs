@@ -2,20 +2,15 @@
 //!
 //! Made of plain data from the database alone. Fits 80 columns; every text from outside is escaped and cut.
 
-mod lines;
 mod sections;
 #[cfg(test)]
 mod tests;
 
+use super::lines::Lines;
 use crate::approval::{Opening, Subject, Weakening};
 use crate::backup::spec::Part;
 use crate::model::{EnvironmentKind, EnvironmentName, Language, PlaybookKind, Role, ServerName, Timestamp};
-use lines::Lines;
 
-/// Width of the page in columns.
-pub const COLUMNS: usize = 80;
-/// Width of a label.
-pub const LABEL_COLUMNS: usize = 12;
 /// Lines shown of each server's changes.
 pub const CHANGES_SHOWN: usize = 6;
 /// Servers shown with their changes; the others are counted.
@@ -141,6 +136,13 @@ pub enum BackupShown {
     Older {
         /// When.
         taken_at: Timestamp,
+    },
+    /// What is there now is copied, then an older backup is put back.
+    Safety {
+        /// When that one was taken.
+        taken_at: Timestamp,
+        /// The parts that are put back.
+        parts: Vec<Part>,
     },
     /// Nothing: there is nothing to save yet.
     None,

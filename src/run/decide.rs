@@ -7,6 +7,9 @@ use crate::{
     model::{ExitCode, PersonName, Timestamp},
 };
 
+/// How often a run without a gate may find other changes than it had predicted before it gives up.
+const STALE_TIMES_MAX: u32 = 3;
+
 /// What [`decide`] must know beyond the journal.
 pub struct Evidence {
     /// The database's clock.
@@ -17,8 +20,6 @@ pub struct Evidence {
     pub window: Opening,
     /// The backup to go back to: the run's own once it is verified, or the one to restore.
     pub backup: Option<VerifiedBackup>,
-    /// Whether the plan has a backup at all.
-    pub has_backup_plan: bool,
 }
 
 /// What the run wants done next.
@@ -44,6 +45,8 @@ pub enum Effect {
     Recheck(Approved),
     /// Stop what must be quiet, copy, read back.
     TakeBackup(Authority),
+    /// Ask what became of detached changes, and wait for them or end them.
+    Settle,
     /// Make the changes that remain.
     Change(Permit),
     /// Stop what must be quiet before something is put back.
@@ -98,6 +101,9 @@ pub fn decide(run: &Run, evidence: &Evidence) -> Effect {
 }
 
 fn backup_alone(run: &Run) -> Effect {
+    if let Some(lost) = &run.lost {
+        return lost_server(run, lost);
+    }
     let done = matches!(run.backup, BackupState::Verified(_));
     if !run.claimed {
         return run.failure.as_ref().map_or(Effect::Claim(Authority::BackupAlone), |_| failed(run));
@@ -167,6 +173,7 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
 }
 
 /// Everything before the first touch: prediction, decision, window, claim, asking again.
+#[expect(clippy::result_large_err, reason = "made once a turn of the loop, and moved at once")]
 fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
     if run.failure.is_some() && !run.claimed {
         return Err(failed(run));
@@ -177,7 +184,10 @@ fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
     if !run.stale.is_empty() && run.gate.is_some() {
         return Err(Effect::End(ExitCode::Stale, "more would change than was approved".into()));
     }
-    let started = run.claimed && (run.rechecked || run.restoring);
+    if run.stale_times > STALE_TIMES_MAX {
+        return Err(Effect::End(ExitCode::Stale, "the servers change while they are looked at".into()));
+    }
+    let started = run.changed || run.rechecked || run.safety.is_some();
     let approved = approval(run, evidence, started)?;
     if !run.claimed {
         if let Opening::Closed { opens } = evidence.window {
@@ -185,13 +195,19 @@ fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
         }
         return Err(Effect::Claim(Authority::Approved(approved)));
     }
-    if !run.rechecked && run.header.goal == Goal::Change {
-        return Err(Effect::Recheck(approved));
+    if !started {
+        if let Opening::Closed { opens } = evidence.window {
+            return Err(if run.quiet { start_services(run) } else { Effect::AwaitWindow(opens) });
+        }
+        if run.header.goal == Goal::Change {
+            return Err(Effect::Recheck(approved));
+        }
     }
     Ok(approved)
 }
 
 /// The approval, or what must happen before there is one. Fails closed: without a verdict there is none.
+#[expect(clippy::result_large_err, reason = "made once a turn of the loop, and moved at once")]
 fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, Effect> {
     if let Some(approved) = Approved::not_required(&run.header.judged) {
         return Ok(approved);
@@ -203,13 +219,17 @@ fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, E
         Some(Verdict::Approved(approved)) => {
             // What has begun is finished: the approval must hold until the first change, not after it.
             if !started && !approved.holds_at(evidence.now) {
-                return Err(Effect::RecordExpiry);
+                return Err(if run.quiet { start_services(run) } else { Effect::RecordExpiry });
             }
             if !run.gate_approved {
                 return Err(Effect::RecordApproval(approved.clone()));
             }
             Ok(approved.clone())
         }
+        Some(Verdict::Rejected { by, .. }) if started => {
+            Err(Effect::Halt(format!("{by} rejected after the change had begun; resume or cancel")))
+        }
+        Some(Verdict::Rejected { .. } | Verdict::Expired) if run.quiet => Err(start_services(run)),
         Some(Verdict::Rejected { by, reason }) => Err(Effect::RecordRejection(by.clone(), reason.clone())),
         Some(Verdict::Expired) => Err(Effect::RecordExpiry),
         Some(Verdict::Void(why)) if started => {
@@ -235,6 +255,9 @@ fn lost_server(run: &Run, lost: &str) -> Effect {
 
 /// What follows a failure: putting back what was changed, or just starting what was stopped.
 fn undo(run: &Run, evidence: &Evidence) -> Effect {
+    if run.flights().next().is_some() {
+        return Effect::Settle;
+    }
     if !run.changed {
         return if run.quiet { start_services(run) } else { failed(run) };
     }
@@ -248,6 +271,9 @@ fn undo(run: &Run, evidence: &Evidence) -> Effect {
 fn restore(run: &Run, evidence: &Evidence) -> Effect {
     if let Some(lost) = &run.lost {
         return Effect::Halt(format!("{lost}; restore owed"));
+    }
+    if run.flights().next().is_some() {
+        return Effect::Settle;
     }
     let Some(backup) = evidence.backup.clone() else {
         return Effect::Halt("the backup to put back cannot be opened".into());
@@ -278,9 +304,18 @@ fn restore(run: &Run, evidence: &Evidence) -> Effect {
 
 fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> Option<Effect> {
     let over = || Effect::End(ExitCode::Interrupted, format!("cancelled by {by}"));
+    if let Some(lost) = &run.lost {
+        return Some(Effect::Halt(lost.clone()));
+    }
+    if run.flights().next().is_some() {
+        return Some(Effect::Settle);
+    }
     match choice {
         _ if !run.changed && run.quiet => Some(start_services(run)),
         _ if !run.changed => Some(over()),
+        CancelChoice::Restore if matches!(run.header.goal, Goal::Restore { .. }) => {
+            Some(restore(run, evidence))
+        }
         CancelChoice::Restore if run.observed.absent || !matches!(run.backup, BackupState::Verified(_)) => {
             Some(Effect::Halt("there is no backup of this run to put back; cancel with `--keep`".into()))
         }
@@ -289,7 +324,9 @@ fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> 
         CancelChoice::Keep => {
             Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; left as it is")))
         }
-        CancelChoice::End => None,
+        CancelChoice::End => {
+            Some(Effect::Halt("the run has changed something: cancel it with `--restore` or `--keep`".into()))
+        }
     }
 }
 

@@ -8,10 +8,14 @@ mod decide;
 mod event;
 mod header;
 mod permit;
+mod phase;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Effect, Evidence, decide};
 pub use event::{CancelChoice, Event, Failure, FindingSummary, Observed, StepEnd};
 pub use header::{Goal, RunHeader};
 pub use permit::{Permit, RestorePermit, WayBack};
-pub use state::{BackupState, InFlight, Phase, Run, RunError, StepState};
+pub use phase::{BackupState, InFlight, Phase, StepState};
+pub use state::{Run, RunError};

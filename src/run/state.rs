@@ -1,105 +1,15 @@
 //! The state of a run: the fold over its journal.
 
-use super::{CancelChoice, Event, Failure, FindingSummary, Goal, Observed, RunHeader, StepEnd};
+use super::{
+    BackupState, CancelChoice, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase, RunHeader,
+    StepEnd, StepState,
+};
 use crate::{
     approval::Gate,
-    backup::VerifiedBackupRecord,
     model::{Digest, ServerName, StepId, Timestamp, Value},
     plan::Prediction,
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a run is at, in one word: the label in the database and in `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Opened; the servers have not been asked yet, or nothing waits.
-    Planned,
-    /// Waits for people.
-    Waiting,
-    /// Approved; waits for its window.
-    WaitingWindow,
-    /// Holds its servers and copies what is there.
-    BackingUp,
-    /// Changes.
-    Running,
-    /// Starts services and asks the checks.
-    Verifying,
-    /// Puts back what was there.
-    Restoring,
-    /// Needs a person.
-    Stuck,
-    /// Over; the exit code says how.
-    Ended,
-}
-
-impl Phase {
-    /// The label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Waiting => "waiting",
-            Self::WaitingWindow => "waiting_window",
-            Self::BackingUp => "backing_up",
-            Self::Running => "running",
-            Self::Verifying => "verifying",
-            Self::Restoring => "restoring",
-            Self::Stuck => "stuck",
-            Self::Ended => "ended",
-        }
-    }
-}
-
-/// A change that was started and of whose end nothing is recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InFlight {
-    /// Which attempt.
-    pub attempt: u32,
-    /// Its detached unit, when it is once-only.
-    pub unit: Option<String>,
-}
-
-/// What is recorded of a step on a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StepState {
-    /// Nothing to do.
-    Unchanged,
-    /// Condition false.
-    Skipped,
-    /// Started, no end recorded.
-    Started(InFlight),
-    /// Done.
-    Changed,
-    /// Failed so many times.
-    Failed {
-        /// How many attempts.
-        attempt: u32,
-        /// Whether no further one follows.
-        last: bool,
-    },
-    /// Outcome unknown.
-    InDoubt,
-}
-
-impl StepState {
-    /// Whether nothing remains to be done.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        matches!(self, Self::Unchanged | Self::Skipped | Self::Changed)
-    }
-}
-
-/// How far the run's own backup is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum BackupState {
-    /// Not begun.
-    #[default]
-    None,
-    /// Begun under this id.
-    Started(String),
-    /// Read back and whole.
-    Verified(Box<VerifiedBackupRecord>),
-}
 
 /// Says why an event cannot follow the state it meets: the journal is damaged or was written by
 /// something that broke a promise.
@@ -143,8 +53,10 @@ pub struct Run {
     pub window_awaited: bool,
     /// Whether the servers are held.
     pub claimed: bool,
-    /// Whether the servers were asked again under the claim.
+    /// Whether the servers were asked again under the claim, by the process that drives the run now.
     pub rechecked: bool,
+    /// How often a run without a gate was found stale.
+    pub stale_times: u32,
     /// What would change beyond the approval.
     pub stale: Vec<(ServerName, StepId, String)>,
     /// When services were first stopped.
@@ -215,6 +127,7 @@ impl Run {
             window_awaited: false,
             claimed: false,
             rechecked: false,
+            stale_times: 0,
             stale: Vec::new(),
             quiet_since: None,
             quiet: false,
@@ -316,6 +229,7 @@ impl Run {
                 self.shown = Some(*shown);
                 self.observed = observed.clone();
                 self.stale.clone_from(differences);
+                self.stale_times += 1;
             }
             Event::PreflightFailed { failure } | Event::BackupFailed { failure } => {
                 self.failure = Some(failure.clone());
@@ -357,7 +271,8 @@ impl Run {
             Event::BackupVerified { record } => self.backup = BackupState::Verified(Box::new(record.clone())),
             Event::ServerLost { words, .. } => self.lost = Some(words.clone()),
             Event::StepsCompleted => self.steps_completed = true,
-            Event::ServicesStarting => {}
+            // Part of it may run again: before a restore it is stopped once more.
+            Event::ServicesStarting => self.quiesced = false,
             Event::ServicesStarted => {
                 self.quiet = false;
                 self.services_started = true;
@@ -372,7 +287,8 @@ impl Run {
             Event::SafetyCopyFailed { failure } | Event::RestoreFailed { failure } => {
                 self.stuck = Some(failure.words.clone());
             }
-            Event::ItemRestoreStarted { .. } | Event::Unknown | Event::Interrupted => {}
+            Event::ItemRestoreStarted { .. } => self.changed = true,
+            Event::Unknown | Event::Interrupted => {}
             Event::ItemRestored { item } => {
                 self.restored.insert(item.clone());
             }
@@ -387,17 +303,33 @@ impl Run {
                 self.stuck = None;
                 self.lost = None;
             }
-            Event::Resumed { .. } => {
-                self.stuck = None;
-                self.lost = None;
-                self.services_failure = None;
-                if self.restore_completed {
-                    self.checks_passed = self.checks_passed.filter(|passed| *passed);
-                }
-            }
+            Event::Resumed { .. } => self.resumed(),
             Event::BecameStuck { why } => self.stuck = Some(why.clone()),
             Event::Ended { exit, words } => self.ended = Some((*exit, words.clone())),
             step => self.fold_step(step),
+        }
+    }
+
+    /// Time has passed, and what was so then need not be so now.
+    fn resumed(&mut self) {
+        self.stuck = None;
+        self.lost = None;
+        self.services_failure = None;
+        self.rechecked = false;
+        self.stale_times = 0;
+        if !self.changed {
+            // People may have worked since: nothing is changed on an old copy or an old prediction.
+            self.quiesced = false;
+            self.backup = BackupState::None;
+            self.copied.clear();
+        }
+        if self.restoring && !self.restore_completed {
+            self.quiesced = false;
+            self.safety = None;
+            self.restored.clear();
+        }
+        if self.restore_completed {
+            self.checks_passed = self.checks_passed.filter(|passed| *passed);
         }
     }
 
@@ -420,6 +352,8 @@ impl Run {
             }
             Event::StepStarted { server, step, attempt, unit, .. } => {
                 self.changed = true;
+                // A handler or a package may start what was stopped.
+                self.quiesced = false;
                 let flight = InFlight { attempt: *attempt, unit: unit.clone() };
                 self.steps.insert((server.clone(), step.clone()), StepState::Started(flight));
             }
@@ -464,6 +398,14 @@ impl Run {
     #[must_use]
     pub fn step(&self, server: &ServerName, step: &StepId) -> Option<&StepState> {
         self.steps.get(&(server.clone(), step.clone()))
+    }
+
+    /// Once-only changes of which nobody knows yet how they ended.
+    pub fn flights(&self) -> impl Iterator<Item = (&ServerName, &StepId, &InFlight)> {
+        self.steps.iter().filter_map(|((server, step), state)| match state {
+            StepState::Started(flight) if flight.unit.is_some() => Some((server, step, flight)),
+            _ => None,
+        })
     }
 
     /// Steps that changed something on a server.

@@ -91,6 +91,19 @@ impl Store {
         Ok(Taken::Lease(Lease { run: run.clone(), epoch, owner: owner.to_owned(), until }))
     }
 
+    /// Raises the counter of epochs above `least` and returns the epoch that is taken: for a server
+    /// that has seen epochs which this database does not remember.
+    pub async fn raise_epoch(&self, least: u64) -> Result<u64> {
+        let mut write = self.database.write().await?;
+        let sql = "UPDATE epoch_counter SET last = (CASE WHEN last < $1 THEN $1 ELSE last END) + 1
+            WHERE id = 1 RETURNING last";
+        let rows = write.fetch(sql, binds![least]).await?;
+        let row = rows.first().ok_or_else(|| StoreError::corrupt("the epoch counter", "it is gone"))?;
+        let epoch = row.count("last")?;
+        write.commit().await?;
+        Ok(epoch)
+    }
+
     /// Holds the lease for `seconds` from now on.
     pub async fn renew_lease(&self, lease: &Lease, seconds: u32) -> Result<Timestamp> {
         let mut write = self.database.write().await?;

@@ -1,5 +1,6 @@
 //! The outbox: messages that are stored with what they tell of, and sent afterwards.
 
+use super::append::check_json;
 use super::database::{Result, Row, Write, binds};
 use super::error::StoreError;
 use super::opening::Store;
@@ -77,6 +78,17 @@ fn known(id: &str, touched: u64) -> Result<()> {
         return Err(StoreError::not_found(format!("waiting message `{}`", id.escape_default())));
     }
     Ok(())
+}
+
+impl Store {
+    /// Stores messages that belong to no event of a driven run, such as "somebody decided"; due at once.
+    pub async fn outbox_add(&self, messages: &[Message]) -> Result<()> {
+        messages.iter().try_for_each(|message| check_json("a message", &message.body))?;
+        let mut write = self.database.write().await?;
+        let now = write.now().await?;
+        add(&mut write, now, messages).await?;
+        write.commit().await
+    }
 }
 
 /// Stores `messages`, due at once.

@@ -23,6 +23,16 @@ pub fn generate_key(comment: &str) -> Result<(Zeroizing<String>, String), Transp
     Ok((key.to_openssh(LineEnding::LF).map_err(fail)?, public))
 }
 
+/// The public keys that the agent holds, in OpenSSH's form without comments; none when no agent answers.
+pub async fn agent_keys(agent: Option<&Path>) -> Vec<String> {
+    let Some(mut client) = connect_agent(agent).await else { return Vec::new() };
+    let held = client.request_identities().await.unwrap_or_default();
+    held.iter()
+        .filter(|identity| matches!(identity, AgentIdentity::PublicKey { .. }))
+        .filter_map(|identity| PublicKey::new(identity.public_key().key_data().clone(), "").to_openssh().ok())
+        .collect()
+}
+
 /// Signs `message` with a key that the agent holds; the armoured form of `ssh-keygen -Y sign`.
 ///
 /// # Errors

@@ -231,6 +231,7 @@ e_forget() {
   for e_y in "$E_S/units/$2"*; do
     [ ! -s "$e_y/status" ] || rm -rf "$e_y"
   done
+  rm -f "$BLOBS"/*
   e_note "$1" 0 ''
 }
 

@@ -34,7 +34,7 @@ pub use connect::fetch_host_keys;
 pub use error::TransportError;
 pub use frame::{Frame, Refusal, Reply, UnitId, UnitState, Work};
 pub use hostkey::fingerprint;
-pub use keys::{generate_key, sign_with_agent};
+pub use keys::{agent_keys, generate_key, sign_with_agent};
 pub use options::{ConfigSource, Credentials, Options};
 pub use session::Session;
 pub use stream::StreamEnd;

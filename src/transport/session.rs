@@ -254,7 +254,8 @@ impl Session {
         })
     }
 
-    /// Removes what the server keeps of the finished units of a run. Units without a status stay.
+    /// Removes what the server keeps of a run: its finished units, and the files under `$BLOBS`, which
+    /// may hold what no server should keep. Units without a status stay.
     ///
     /// # Errors
     /// When the line breaks.

@@ -46,7 +46,7 @@ pub struct Sealer<W: Write> {
 
 impl<W: Write> Sealer<W> {
     /// Starts the stream.
-    pub fn new(recipients: &[x25519::Recipient], output: W) -> Result<Self, VaultError> {
+    pub(super) fn new(recipients: &[x25519::Recipient], output: W) -> Result<Self, VaultError> {
         let crypt = |error: &dyn std::fmt::Display| VaultError::Crypt(error.to_string());
         let all = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
         let encryptor = age::Encryptor::with_recipients(all).map_err(|error| crypt(&error))?;
@@ -54,6 +54,12 @@ impl<W: Write> Sealer<W> {
         let mut encoder = zstd::stream::write::Encoder::new(stream, LEVEL).map_err(|error| crypt(&error))?;
         encoder.include_checksum(true).map_err(|error| crypt(&error))?;
         Ok(Self { encoder })
+    }
+
+    /// Starts the stream for recipients as they are written, `age1…`.
+    pub fn to(recipients: &[String], output: W) -> Result<Self, VaultError> {
+        let recipients = self::recipients(recipients)?;
+        if recipients.is_empty() { Err(VaultError::Recipients(0)) } else { Self::new(&recipients, output) }
     }
 
     /// Ends both streams and gives the output back.
@@ -70,6 +76,13 @@ impl<W: Write> Write for Sealer<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.encoder.flush()
     }
+}
+
+/// A reader of the plain bytes of a sealed file, opened with the identities in a text.
+pub fn unseal(path: &Path, identities: &secrecy::SecretString) -> Result<Box<dyn Read + Send>, VaultError> {
+    let text = secrecy::ExposeSecret::expose_secret(identities);
+    let keys = parse_identities(text).ok_or_else(|| VaultError::Identity("the key".to_owned()))?;
+    open(path, &keys)
 }
 
 /// A reader of the plain bytes of a file.

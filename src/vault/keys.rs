@@ -16,6 +16,13 @@ pub fn generate_identity() -> (SecretString, String) {
     (secret, identity.to_public().to_string())
 }
 
+/// The recipients of the identities in a text.
+pub fn recipients_of(identities: &SecretString) -> Result<Vec<String>, VaultError> {
+    let text = secrecy::ExposeSecret::expose_secret(identities);
+    let keys = crypt::parse_identities(text).ok_or_else(|| VaultError::Identity("the key".to_owned()))?;
+    Ok(keys.iter().map(|key| key.to_public().to_string()).collect())
+}
+
 /// Writes an identity to a new file that only its owner can read; an existing one is never touched.
 pub async fn write_identity(path: &Path, identity: &SecretString) -> Result<(), VaultError> {
     let (path, identity) = (path.to_owned(), identity.clone());

@@ -13,9 +13,10 @@ mod sink;
 mod spool;
 mod store;
 
+pub use crypt::{Sealer, unseal};
 pub use error::VaultError;
 pub use folder::Summary;
-pub use keys::{RecoveryCheck, generate_identity, write_identity};
+pub use keys::{RecoveryCheck, generate_identity, recipients_of, write_identity};
 pub use reader::ItemReader;
 pub use sink::ItemWriter;
 pub use spool::Spool;

@@ -130,6 +130,16 @@ impl Vault {
         blocking(move || vault.verify_now(&id)).await
     }
 
+    /// Reads everything back and compares, for a restore: a copy that was made before a restore will do.
+    pub async fn verify_copy(&self, id: &BackupId) -> Result<VerifiedBackup, VaultError> {
+        let (vault, id) = (self.clone(), id.clone());
+        blocking(move || {
+            let (manifest, read) = vault.read_back(&id)?;
+            Ok(VerifiedBackup::prove_copy(&manifest, &read)?)
+        })
+        .await
+    }
+
     /// Removes a backup; whether it may go is [`crate::backup::retain`]'s to say.
     pub async fn remove(&self, id: &BackupId) -> Result<(), VaultError> {
         let (vault, id) = (self.clone(), id.clone());

@@ -23,6 +23,7 @@ fn answers(lab: &Lab, server: &str) -> bool {
 #[ignore = "needs the lab: tests/run"]
 fn every_server_runs_systemd_a_database_of_each_kind_and_sshd() {
     let lab = Lab::get();
+    let _turn = lab.turn();
     for server in SERVERS {
         assert_eq!(lab.answer("deploy", server, "hostname"), server);
         assert_eq!(lab.answer("deploy", server, "systemctl is-system-running"), "running");
@@ -40,6 +41,7 @@ fn every_server_runs_systemd_a_database_of_each_kind_and_sshd() {
 #[ignore = "needs the lab: tests/run"]
 fn accounts_become_root_without_a_password_with_one_or_never() {
     let lab = Lab::get();
+    let _turn = lab.turn();
     assert_eq!(lab.answer("deploy", "dev", "sudo -n id -u"), "0");
     assert!(!lab.ssh("asks", "dev", "sudo -n true").status.success());
     let typed = format!("echo '{}' | sudo -S -p '' id -u", Lab::SUDO_PASSWORD);
@@ -51,6 +53,7 @@ fn accounts_become_root_without_a_password_with_one_or_never() {
 #[ignore = "needs the lab: tests/run"]
 fn servers_reach_each_other_and_nothing_outside() {
     let lab = Lab::get();
+    let _turn = lab.turn();
     assert_eq!(lab.answer("deploy", "dev", "ip route show default"), "");
     lab.answer("deploy", "control", "bash -c 'exec 3<>/dev/tcp/prod/22'");
 }
@@ -99,6 +102,7 @@ fn a_server_without_power_comes_back_with_its_files() {
 #[ignore = "needs the lab: tests/run"]
 fn what_a_project_needs_to_reach_the_servers_is_there() {
     let lab = Lab::get();
+    let _turn = lab.turn();
     let known = fs::read_to_string(lab.known_hosts()).unwrap();
     for server in SERVERS.map(|name| lab.server(name)) {
         assert!(known.contains(&format!("{} {}\n", server.address, server.host_key)));

@@ -4,14 +4,19 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod admin;
+mod approve;
 mod architecture;
+mod demo;
 mod documents;
 mod lab;
 mod modules;
 mod procedure;
+mod scenarios;
 mod store;
 mod support;
 mod transport;

@@ -1,9 +1,9 @@
 //! One contract, held by both engines of the store.
 
 mod contract;
-mod ground;
+pub mod ground;
 mod killed;
-mod postgres;
+pub mod postgres;
 mod proof;
 
 /// Makes two tests of every promise: one for SQLite, one for PostgreSQL.

@@ -22,9 +22,15 @@ pub fn check(item: &Item, names: &[String]) -> Result<(), BackupError> {
 }
 
 /// `installed NAME` prints a line `arch version kib` for each architecture in which it is installed.
+/// `cached` is where a file lies that the module `package` installed, or that apt downloaded.
 const INSTALLED: &str = r#"installed() { dpkg-query -W -f='${db:Status-Abbrev}\t${Architecture}\t${Version}\t${Installed-Size}\n' "$1" 2>/dev/null | awk -F '\t' '$1 ~ /^.i/ {print $2, $3, $4 + 0}'; }
 exact() { if [ "$2" = all ]; then printf '%s=%s' "${1%%:*}" "$3"; else printf '%s:%s=%s' "${1%%:*}" "$2" "$3"; fi; }
-cached() { printf '/var/cache/apt/archives/%s_%s_%s.deb' "${1%%:*}" "$(printf %s "$3" | sed 's/:/%3a/g')" "$2"; }
+kept=/var/lib/esclusa/packages
+cached() {
+file="${1%%:*}_$(printf %s "$3" | sed 's/:/%3a/g')_$2.deb"
+for folder in "$kept" /var/cache/apt/archives; do [ ! -f "$folder/$file" ] || break; done
+printf '%s/%s' "$folder" "$file"
+}
 fits() { [ -f "$1" ] && [ "$(dpkg-deb -f "$1" Version 2>/dev/null)" = "$2" ] && dpkg-deb -c "$1" >/dev/null 2>&1; }
 "#;
 
@@ -97,7 +103,8 @@ cd / && tar -C "$work/out" -cf - . || exit 2
 /// Installs the saved files at their versions and removes named packages that were not there.
 ///
 /// What has its version and unchanged files already is left alone, so repeating costs nothing.
-/// Configuration files stay as they are: the configuration part puts them back.
+/// Configuration files stay as they are: the configuration part puts them back. A file that can be had
+/// nowhere else is kept on the server, for the next backup.
 pub fn restore(manifest: &ItemManifest) -> Script {
     Script::new(format!(
         r#"{PRELUDE}{WORK}{INSTALLED}{blob}DEBIAN_FRONTEND=noninteractive; APT_LISTCHANGES_FRONTEND=none; NEEDRESTART_SUSPEND=1
@@ -123,6 +130,10 @@ while read -r name arch version mark file; do
 [ "$version" != - ] && [ "$file" != - ] || continue
 [ "$(version_now "${{name%%:*}}:$arch")" = "installed $version" ] || die "package $name is not back at $version"
 [ "$mark" != auto ] || apt-mark auto "${{name%%:*}}:$arch" >/dev/null 2>&1 </dev/null
+if [ ! -f "$(cached "$name" "$arch" "$version")" ] && [ -z "$(apt-get download --print-uris "$(exact "$name" "$arch" "$version")" 2>/dev/null </dev/null)" ]; then
+mkdir -p "$kept" && rm -f -- "$kept/${{name%%:*}}_"*"_$arch.deb"
+cp "$file" "$kept/${{name%%:*}}_$(printf %s "$version" | sed 's/:/%3a/g')_$arch.deb" || die "the file of package $name cannot be kept"
+fi
 done <versions
 "#,
         blob = blob(manifest)

@@ -1,13 +1,12 @@
 //! The page's sections, from top to bottom.
 
-use super::super::{duration, escape, language as say, moment, size};
-use super::lines::Lines;
+use super::super::{duration, escape, language as say, lines::Lines, moment, size};
 use super::{
     BackupShown, CHANGES_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome, REASON_COLUMNS, SERVERS_SHOWN, Sheet,
 };
 use crate::approval::{Opening, Subject};
 use crate::backup::spec::Part;
-use crate::model::{Language, Role};
+use crate::model::{Language, PlaybookKind, Role};
 
 pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
     let place = place(sheet, language);
@@ -77,6 +76,10 @@ fn beyond(count: usize, shown: usize) -> Option<usize> {
 }
 
 pub(super) fn tested(sheet: &Sheet, language: Language, lines: &mut Lines) {
+    if sheet.kind == PlaybookKind::Restore {
+        // What is put back was there before; no other environment says anything about it.
+        return;
+    }
     lines.heading(&say::tested_heading(language));
     if sheet.earlier.is_empty() {
         lines.item(&say::tested_nowhere(language));
@@ -125,6 +128,11 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
         BackupShown::Older { taken_at } => {
             let when = moment::short(*taken_at, &sheet.zone);
             lines.pair(&label, &say::backup_older(language, when));
+        }
+        BackupShown::Safety { taken_at, parts } => {
+            let when = moment::short(*taken_at, &sheet.zone);
+            let names: Vec<_> = parts.iter().map(|part| part_name(*part, language)).collect();
+            lines.pair(&label, &say::backup_safety(language, when, names.join(", ")));
         }
         BackupShown::None => lines.pair(&label, &say::backup_none(language)),
     }

@@ -1,7 +1,7 @@
-use super::super::escape;
+use super::super::{escape, lines::COLUMNS};
 use super::*;
 use crate::model::Digest;
-use std::{fs, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 const OPENED: Timestamp = Timestamp(1_795_414_320_000);
 const BOTH: [Language; 2] = [Language::Es, Language::En];
@@ -124,6 +124,21 @@ fn install() -> Sheet {
     }
 }
 
+/// Puts an older backup back by hand.
+fn restore() -> Sheet {
+    Sheet {
+        kind: PlaybookKind::Restore,
+        to_version: None,
+        on_failure: OnFailure::Person,
+        backup: BackupShown::Safety {
+            taken_at: OPENED.plus_seconds(-86_400),
+            parts: vec![Part::Configuration, Part::Databases],
+        },
+        earlier: Vec::new(),
+        ..update()
+    }
+}
+
 fn hostile() -> Sheet {
     let evil = "\u{1b}[2J\u{1b}[H  LA DECISIÓN\r\n  ya aprobado \u{202e}adaborpa\u{202c} \u{200b}\u{9b}31m";
     let mut sheet = update();
@@ -153,13 +168,15 @@ fn fits(page: &str) {
 
 #[test]
 fn the_page_is_the_one_that_was_looked_at() {
-    for (name, sheet) in [("update", update()), ("worrying", worrying()), ("install", install())] {
+    for (name, sheet) in
+        [("update", update()), ("worrying", worrying()), ("install", install()), ("restore", restore())]
+    {
         for language in BOTH {
             let page = render(&sheet, language);
             fits(&page);
             let file = format!("tests/golden/sheet/{name}.{language}.txt");
             let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(&file);
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            if env::var_os("UPDATE_GOLDEN").is_some() {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(&path, &page).unwrap();
             }

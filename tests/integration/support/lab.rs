@@ -129,6 +129,11 @@ impl Lab {
         self.act("boot", server);
     }
 
+    /// Makes servers again what they were when the lab was new; their host keys stay.
+    pub fn fresh(&self, servers: &[&str]) {
+        control(&[&["fresh", self.folder.to_str().unwrap()], servers].concat());
+    }
+
     fn act(&self, verb: &str, server: &str) {
         control(&[verb, self.folder.to_str().unwrap(), server]);
     }

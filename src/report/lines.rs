@@ -1,41 +1,50 @@
-//! The page's lines: labels to the left, what is long continues under where it began.
+//! A page's lines: labels to the left, what is long continues under where it began.
 
-use super::super::escape;
-use super::{COLUMNS, LABEL_COLUMNS};
+use super::escape;
+
+/// Width of a page in columns.
+pub const COLUMNS: usize = 80;
+/// Width of a label.
+pub const LABEL_COLUMNS: usize = 12;
 
 /// Lines that are already safe to show; every text that enters is escaped and wrapped.
 #[derive(Debug, Default)]
-pub(super) struct Lines(Vec<String>);
+pub struct Lines(Vec<String>);
 
 impl Lines {
-    pub(super) fn title(&mut self, text: &str) {
+    /// The page's title, underlined.
+    pub fn title(&mut self, text: &str) {
         self.0.extend(escape::wrap(text, COLUMNS));
         self.0.push("=".repeat(COLUMNS));
     }
 
-    pub(super) fn heading(&mut self, text: &str) {
+    /// The beginning of a section.
+    pub fn heading(&mut self, text: &str) {
         self.0.push(String::new());
         self.0.extend(escape::wrap(text, COLUMNS));
     }
 
-    pub(super) fn pair(&mut self, label: &str, text: &str) {
+    /// A label and what belongs to it.
+    pub fn pair(&mut self, label: &str, text: &str) {
         let label = escape::capped(label, LABEL_COLUMNS);
         let gap = " ".repeat(LABEL_COLUMNS - escape::width(&label) + 1);
         self.hang(&format!("  {label}{gap}"), text);
     }
 
-    /// Rows that begin with a name each, their texts under one another.
-    pub(super) fn named(&mut self, name: &str, names_columns: usize, text: &str) {
+    /// A row that begins with a name; the texts of such rows stand under one another.
+    pub fn named(&mut self, name: &str, names_columns: usize, text: &str) {
         let name = escape::capped(name, names_columns);
         let gap = " ".repeat(names_columns - escape::width(&name) + 2);
         self.hang(&format!("  {name}{gap}"), text);
     }
 
-    pub(super) fn item(&mut self, text: &str) {
+    /// A row.
+    pub fn item(&mut self, text: &str) {
         self.hang("  ", text);
     }
 
-    pub(super) fn sub_item(&mut self, text: &str) {
+    /// A row that belongs to the one before it.
+    pub fn sub_item(&mut self, text: &str) {
         self.hang("    - ", text);
     }
 
@@ -47,7 +56,14 @@ impl Lines {
         }
     }
 
-    pub(super) fn text(self) -> String {
+    /// A row of a difference or an output: cut, not wrapped.
+    pub fn verbatim(&mut self, text: &str) {
+        self.0.push(format!("      {}", escape::capped(text, COLUMNS - 6)));
+    }
+
+    /// The page; each line ended.
+    #[must_use]
+    pub fn text(self) -> String {
         self.0.into_iter().map(|line| format!("{}\n", line.trim_end())).collect()
     }
 }

@@ -1,0 +1,145 @@
+//! What the record's verbs say: who is waited for, what ended how, what was proven.
+
+use crate::model::Language;
+
+texts! {
+    // Columns and labels.
+    who_label() { en: "Can decide", es: "Decide" }
+    asked_label() { en: "Asked by", es: "Solicitó" }
+    approved_label() { en: "Approved by", es: "Aprobó" }
+    backup_label() { en: "Backup", es: "Copia" }
+    until_label() { en: "Until", es: "Hasta" }
+    driver_label() { en: "Driven by", es: "Conduce" }
+    system_in(system, environment) { en: "{system} in {environment}", es: "{system} en {environment}" }
+    ended_line(what, outcome, exit) { en: "{what}: {outcome} ({exit})", es: "{what}: {outcome} ({exit})" }
+    asked(name) { en: "asked by {name}", es: "solicitó {name}" }
+    approved(names) { en: "approved by {names}", es: "aprobó {names}" }
+    not_approved() { en: "no approval was asked", es: "no se pidió aprobación" }
+    backup(id) { en: "backup {id}", es: "copia {id}" }
+    nobody_can() { en: "NOBODY of the people file, as it is", es: "NADIE del archivo de personas, tal como está" }
+    decided_enough() { en: "approved; it can go on", es: "aprobada; puede seguir" }
+    people_changed() {
+        en: "the people file has changed; a new request is opened when it goes on",
+        es: "el archivo de personas cambió; al seguir se abre una solicitud nueva"
+    }
+    nothing_open() { en: "No run is open.", es: "No hay ejecuciones abiertas." }
+    nothing_ended() { en: "No run has ended.", es: "Ninguna ejecución ha terminado." }
+    claims_heading() { en: "Servers that runs hold", es: "Servidores que ocupan las ejecuciones" }
+    claim(server, environment, run, moment) {
+        en: "{server} in {environment}: run {run}, since {moment}",
+        es: "{server} en {environment}: ejecución {run}, desde {moment}"
+    }
+    machine(name) { en: "{name} (machine)", es: "{name} (máquina)" }
+    approved_by(names, how) { en: "{names} ({how})", es: "{names} ({how})" }
+
+    // A run in full.
+    heading_plan() { en: "PLAN", es: "PLAN" }
+    heading_prediction() { en: "WHAT WAS PREDICTED", es: "QUÉ SE PREVIÓ" }
+    heading_journal() { en: "JOURNAL", es: "BITÁCORA" }
+    heading_decisions() { en: "DECISIONS", es: "DECISIONES" }
+    heading_checks() { en: "CHECKS", es: "COMPROBACIONES" }
+    heading_outputs() { en: "OUTPUTS", es: "SALIDAS" }
+    run_label() { en: "Run", es: "Ejecución" }
+    opened_label() { en: "Opened", es: "Abierta" }
+    ended_label() { en: "Ended", es: "Terminó" }
+    state_label() { en: "State", es: "Estado" }
+    playbook_label() { en: "Playbook", es: "Guion" }
+    outage_label() { en: "Stopped for", es: "Sin servicio" }
+    failure_label() { en: "Failure", es: "Falla" }
+    next_label() { en: "Next", es: "Sigue" }
+    key_signed(fingerprint) { en: "signed with {fingerprint}", es: "firmada con {fingerprint}" }
+    key_unsigned(account) { en: "UNSIGNED, by account {account}", es: "SIN FIRMA, de la cuenta {account}" }
+    does_not_count(why) { en: "does not count: {why}", es: "no cuenta: {why}" }
+    word_approved() { en: "approved", es: "aprobó" }
+    word_rejected() { en: "rejected", es: "rechazó" }
+    step_change() { en: "change", es: "cambia" }
+    step_no_change() { en: "as wanted", es: "como debe ser" }
+    step_unknown() { en: "unknown", es: "sin poder saberse" }
+    step_skipped() { en: "skipped", es: "se omite" }
+    step_restore() { en: "put back", es: "se repone" }
+    step_problem() { en: "PROBLEM", es: "PROBLEMA" }
+    lines_more(count) { en: "… {count} more lines", es: "… {count} líneas más" }
+    output_unreadable(why) { en: "cannot be read: {why}", es: "no se puede leer: {why}" }
+
+    // Deciding.
+    choose_gate() { en: "What do you want to decide on?", es: "¿Sobre qué quiere decidir?" }
+    choice(system, environment, run) { en: "{system} in {environment} (run {run})", es: "{system} en {environment} (ejecución {run})" }
+    choice_approve() { en: "Approve", es: "Aprobar" }
+    choice_reject() { en: "Reject", es: "Rechazar" }
+    choice_later() { en: "Decide later", es: "Decidir luego" }
+    you_are(name, means) { en: "You decide as {name}, known by {means}.", es: "Usted decide como {name}, por {means}." }
+    by_key(fingerprint) { en: "the key {fingerprint}", es: "la llave {fingerprint}" }
+    by_account(account) { en: "the account {account}", es: "la cuenta {account}" }
+    by_login(login) { en: "the database login {login}", es: "el usuario de base de datos {login}" }
+    passphrase(file) { en: "Passphrase of {file}", es: "Contraseña de {file}" }
+    waits_not_for_you(run, system, environment, why) {
+        en: "Run {run} ({system} in {environment}) waits, but not for you: {why}.",
+        es: "La ejecución {run} ({system} en {environment}) espera, pero no a usted: {why}."
+    }
+    still_missing(names) { en: "It still waits for: {names}", es: "Todavía espera a: {names}" }
+    recorded_approved(name) { en: "Approved by {name}; nothing runs yet.", es: "Aprobado por {name}; todavía no se ejecuta nada." }
+    recorded_rejected(name) { en: "Rejected by {name}.", es: "Rechazado por {name}." }
+    no_terminal() {
+        en: "nobody can be asked here: this is no terminal",
+        es: "aquí no se puede preguntar a nadie: esto no es una terminal"
+    }
+    no_terminal_hint(run) {
+        en: "open it on a terminal, or decide with `esclusa approve {run} --decide approve|reject --reason TEXT`",
+        es: "ábrala en una terminal, o decida con `esclusa approve {run} --decide approve|reject --reason TEXTO`"
+    }
+    no_gate(run) { en: "run {run} waits for no decision", es: "la ejecución {run} no espera ninguna decisión" }
+    gate_was_rejected(name) { en: "{name} has rejected it already", es: "{name} ya la rechazó" }
+    gate_was_approved() { en: "it is approved already", es: "ya está aprobada" }
+    several_gates() { en: "several runs wait for you: say which", es: "varias ejecuciones le esperan: diga cuál" }
+    no_key() {
+        en: "decisions are signed here, and there is no key to sign with",
+        es: "aquí las decisiones se firman, y no hay llave con qué firmar"
+    }
+    no_key_hint() {
+        en: "name one with `--key FILE`, or start an SSH agent that holds it",
+        es: "indique una con `--key ARCHIVO`, o inicie un agente SSH que la tenga"
+    }
+    stranger_key() {
+        en: "the people file names nobody with this key",
+        es: "el archivo de personas no nombra a nadie con esta llave"
+    }
+    several_persons(names) {
+        en: "your keys belong to several persons ({names}): name one with `--key FILE`",
+        es: "sus llaves son de varias personas ({names}): indique una con `--key ARCHIVO`"
+    }
+    people_changed_hint(run) {
+        en: "`esclusa resume {run}` opens a new request with the people file as it is now",
+        es: "`esclusa resume {run}` abre una solicitud nueva con el archivo de personas actual"
+    }
+    notice_decided(system, environment) {
+        en: "{system} in {environment}: somebody decided",
+        es: "{system} en {environment}: hay una decisión"
+    }
+    notice_approved(name, command) { en: "{name} approved. Next: {command}", es: "{name} aprobó. Sigue: {command}" }
+    notice_rejected(name, reason, command) {
+        en: "{name} rejected: {reason}. Next: {command}",
+        es: "{name} rechazó: {reason}. Sigue: {command}"
+    }
+
+    // The audit.
+    audit_ledger(entries, head) { en: "ledger: {entries} entries, whole; its head is {head}", es: "libro: {entries} asientos, íntegro; su cabeza es {head}" }
+    audit_heads(count) { en: "heads that decisions name: {count}, all on the chain", es: "cabezas que nombran las decisiones: {count}, todas en la cadena" }
+    audit_runs(count, events) { en: "runs: {count}, {events} events, each one possible where it stands", es: "ejecuciones: {count}, {events} eventos, cada uno posible donde está" }
+    audit_decisions(count, signed) { en: "decisions: {count}, {signed} of them signed, all verified", es: "decisiones: {count}, {signed} con firma, todas verificadas" }
+    audit_bad(what) { en: "the record is not good: {what}", es: "el registro no está bien: {what}" }
+    audit_decision(seq, why) { en: "decision {seq}: {why}", es: "decisión {seq}: {why}" }
+    audit_head_unknown(seq) {
+        en: "decision {seq} names a head that is not on the chain: the ledger was rewritten",
+        es: "la decisión {seq} nombra una cabeza que no está en la cadena: el libro fue reescrito"
+    }
+    audit_unproven(run, why) {
+        en: "run {run} says that it was approved, and its decisions do not: {why}",
+        es: "la ejecución {run} dice que fue aprobada, y sus decisiones no: {why}"
+    }
+    audit_gate(gate, run) {
+        en: "gate {gate} is not the one that run {run} opened",
+        es: "la solicitud {gate} no es la que abrió la ejecución {run}"
+    }
+    audit_no_gate() { en: "there is no such gate", es: "no existe tal solicitud" }
+    audit_good() { en: "Nobody edited the record.", es: "Nadie alteró el registro." }
+}

@@ -1,0 +1,9 @@
+//! The whole program on real servers: what a promise says, tried until it would break.
+
+mod claims;
+mod faults;
+mod notes;
+mod project;
+mod secrets;
+mod sudo;
+mod wiki;

@@ -1,0 +1,2 @@
+CREATE TABLE page (title VARCHAR(80) PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB;
+INSERT INTO page VALUES ('Main', 1);
