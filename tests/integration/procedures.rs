@@ -405,8 +405,8 @@ fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left
     assert_eq!(office.runs()[0]["outcome"], "done");
     let coverage = office.json(&["coverage", &id]);
     let of = |id: &str| {
-        let all = coverage["activities"].as_array().unwrap().iter();
-        all.cloned().find(|one| one["activity"] == id).unwrap()
+        let all = coverage["activities"].as_array().unwrap().clone();
+        all.into_iter().find(|one| one["activity"] == id).unwrap()
     };
     assert_eq!(of("9.1-03")["standing"], "excepted");
     assert_eq!(of("9.1-03")["by"][0], "ana");
@@ -454,4 +454,78 @@ fn a_terminal_asks_in_the_persons_language_within_80_columns() {
     let journal = office.journal(run["run"].as_str().unwrap());
     let answer = journal.iter().rfind(|event| event["event"] == "answered").unwrap();
     assert_eq!((&answer["answer"], &answer["reason"]), (&Json::from("yes"), &Json::from("ya existe")));
+}
+
+/// A procedure that installs what was asked for.
+const INSTALL: &str = r#"
+kind: procedure
+number: 9.2
+title: {es: Instalar, en: Install}
+roles:
+  director: {es: Director, en: Director}
+  professional: {es: Profesional, en: Professional}
+exceptions: [director]
+activities:
+  - {id: 01, kind: start, text: {es: Inicio, en: Start}, next: 02}
+  - id: 02
+    kind: request
+    roles: [professional]
+    text: {es: Pedir, en: Ask}
+    fields: [{name: version, kind: version, text: {es: Versión, en: Version}}]
+    next: 03
+  - id: 03
+    kind: remote
+    playbook: "{{ system }}/install"
+    environment: test
+    text: {es: Instalar, en: Install}
+    on_yes: 04
+    on_no: 05
+  - {id: 04, kind: end, text: {es: Fin, en: End}}
+  - {id: 05, kind: end, outcome: unsolved, text: {es: Fin sin solución, en: End without a solution}}
+"#;
+
+#[test]
+fn a_playbook_that_is_called_is_a_run_of_its_own_and_its_failure_takes_the_way_of_no() {
+    // Killed before and after the call is recorded, and after its end is: one run all the same.
+    for fault in [None, Some(6), Some(7), Some(8)] {
+        let office = Office::open();
+        let path = office.folder.path();
+        fs::write(path.join("playbooks/setup.yaml"), INSTALL).unwrap();
+        // Nothing listens there: a server that is switched off.
+        let inventory = fs::read_to_string(path.join("inventory.yaml")).unwrap();
+        let inventory = inventory.replace("address: 192.0.2.12", "address: 127.0.0.1\n        port: 1");
+        fs::write(path.join("inventory.yaml"), inventory).unwrap();
+        let project = fs::read_to_string(path.join("esclusa.yaml")).unwrap() + "ssh_config: none\n";
+        fs::write(path.join("esclusa.yaml"), project).unwrap();
+        let tiny = path.join("playbooks/tiny");
+        fs::create_dir(&tiny).unwrap();
+        let sheet = fs::read_to_string(path.join("playbooks/notes/system.yaml")).unwrap();
+        fs::write(tiny.join("system.yaml"), sheet.replace("system: notes", "system: tiny")).unwrap();
+        let playbook = "kind: install\nsystem: tiny\ninputs: {version: {required: true, description: Which}}\n\
+            steps:\n  - name: Say which\n    at: web\n    copy: {content: \"{{ version }}\", dest: /srv/VERSION}\n";
+        fs::write(tiny.join("install.yaml"), playbook).unwrap();
+
+        office.done_as("luis", &["request", "new", "setup", "--system", "tiny"]);
+        let id = office.runs()[0]["run"].as_str().unwrap().to_owned();
+        let mut command = office.command("luis", &["do", "9.2-02", "--field", "version=1.2"]);
+        if let Some(event) = fault {
+            command.env("ESCLUSA_FAULT_KILL_AFTER_EVENT", event.to_string());
+        }
+        let output = command.output().unwrap();
+        let killed = output.status.signal() == Some(9);
+        assert_eq!(killed, fault.is_some(), "{fault:?}: {output:?}");
+        if killed {
+            office.try_as("luis", &["resume", &id]);
+        }
+        let run = office.runs().swap_remove(0);
+        assert_eq!(run["outcome"], "unsolved", "{fault:?}: {output:?}");
+        let called = office.json(&["history"])["runs"].as_array().unwrap().clone();
+        assert_eq!(called.len(), 1, "{fault:?}: {called:?}");
+        assert_eq!((&called[0]["exit"], &called[0]["version"]), (&Json::from(4), &Json::from("1.2")));
+        let journal = office.journal(&id);
+        let ended: Vec<_> = journal.iter().filter(|event| event["event"] == "call_ended").collect();
+        assert_eq!(ended.len(), 1, "{journal:?}");
+        assert_eq!(ended[0]["exit"], 4);
+        assert!(office.done_as("ana", &["audit"]).contains("ledger"));
+    }
 }

@@ -30,7 +30,12 @@ pub async fn go_on(
     let mut ended = row.clone();
     while ended.final_exit.is_some() {
         let Some(caller) = subordinate::caller(site, &ended).await? else { break };
-        ended = advance(engine, &caller.new.id).await?;
+        ended = match advance(engine, &caller.new.id).await {
+            Ok(row) => row,
+            // Another process takes it on; what it does not see any more, the next one does.
+            Err(ExecutorError::Driven { .. }) => break,
+            Err(error) => return Err(error),
+        };
     }
     Ok(row)
 }

@@ -59,6 +59,9 @@ impl<'a> Pen<'a> {
         next.apply(&event, now).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
         let (state, waiting_for) = standing(&next, now);
         outbox.extend(telling::asked(self.site, &self.run, &next, now));
+        if matches!(next.position, Position::Ended(_)) {
+            outbox.extend(telling::ended(self.site, &next));
+        }
         let append = Append {
             events: vec![canonical(&event).map_err(|error| ExecutorError::document("event", error))?],
             state,

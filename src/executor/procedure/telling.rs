@@ -4,7 +4,8 @@ use crate::{
     executor::{ExecutorError, Site},
     model::{EnvironmentName, Language, Person, Role, SystemName, Timestamp},
     notify::{Notice, NoticeKind, Recipient},
-    procedure::{Activity, Effect, ProcedureRun, decide},
+    procedure::{Activity, Effect, ProcedureRun, decide, state::Position},
+    report::language::procedures as say,
     store::Message,
 };
 use std::collections::BTreeSet;
@@ -31,15 +32,29 @@ pub fn messages(site: &Site, run: &ProcedureRun, kind: NoticeKind, roles: &[Role
     let people: BTreeSet<_> =
         roles.iter().flat_map(|role| site.people.with_role(role)).map(|p| &p.name).collect();
     let people = people.into_iter().filter_map(|name| site.people.0.get(name));
-    people.filter_map(|person| message(site, run, activity, kind, person).ok()).collect()
+    let told = |person: &Person| {
+        let language = person.language.unwrap_or(site.project.language);
+        message(site, run, kind, person, words(run, activity, kind, language)).ok()
+    };
+    people.filter_map(told).collect()
+}
+
+/// A message to whoever asked for the run: how it ended.
+pub fn ended(site: &Site, run: &ProcedureRun) -> Option<Message> {
+    let person = site.people.0.get(&run.header.requester)?;
+    let Position::Ended(outcome) = &run.position else { return None };
+    let language = person.language.unwrap_or(site.project.language);
+    let subject = format!("{}: {}", run.procedure.title.of(language), say::ended(language, outcome));
+    let text = format!("esclusa show {}", run.header.id);
+    message(site, run, NoticeKind::RunEnded, person, (subject, text)).ok()
 }
 
 fn message(
     site: &Site,
     run: &ProcedureRun,
-    activity: &Activity,
     kind: NoticeKind,
     person: &Person,
+    (subject, text): (String, String),
 ) -> Result<Message, ExecutorError> {
     let name = |error: crate::model::NameError| ExecutorError::input(error.to_string());
     let language = person.language.unwrap_or(site.project.language);
@@ -48,7 +63,6 @@ fn message(
         Some(system) => system.clone(),
         None => SystemName::parse("none").map_err(name)?,
     };
-    let (subject, text) = words(run, activity, kind, language);
     let notice = Notice {
         kind,
         recipients: vec![Recipient { person: person.name.clone(), mail: person.mail.clone() }],
