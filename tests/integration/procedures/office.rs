@@ -1,0 +1,112 @@
+//! A project with the six procedures and the people that do them.
+
+use serde_json::Value as Json;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const PEOPLE: &[(&str, &str, &str)] = &[
+    ("ana", "Ana Ruiz", "director"),
+    ("luis", "Luis Mora", "professional"),
+    ("eva", "Eva Paz", "unit"),
+    ("dora", "Dora Gil", "development"),
+    ("oto", "Oto Rey", "dba, server-admin, vendor, contract-supervisor, directors"),
+];
+
+/// A project with the six procedures, in which one person after the other sits at the keyboard.
+pub struct Office {
+    pub folder: tempfile::TempDir,
+    account: String,
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if from.is_dir() {
+            copy(&from, &to.join(name))
+        } else {
+            fs::copy(&from, to.join(name)).map(drop).unwrap()
+        }
+    }
+}
+
+/// Output as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Office {
+    pub fn open() -> Self {
+        let home = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let folder = tempfile::tempdir().unwrap();
+        copy(&home.join("examples/first-run"), folder.path());
+        copy(&home.join("playbooks/ti-p01"), &folder.path().join("playbooks/ti-p01"));
+        fs::write(folder.path().join("paper.txt"), "what was found\n").unwrap();
+        let account = Command::new("id").arg("-un").output().unwrap();
+        Self { folder, account: text(&account.stdout).trim().to_owned() }
+    }
+
+    pub fn sit_down(&self, person: &str) {
+        let mut people = "people:\n".to_owned();
+        for (name, full, roles) in PEOPLE {
+            people += &format!("  {name}:\n    name: {full}\n    roles: [{roles}]\n    language: en\n");
+            if *name == person {
+                people += &format!("    account: {}\n", self.account);
+            }
+        }
+        fs::write(self.folder.path().join("people.yaml"), people).unwrap();
+    }
+
+    pub fn command(&self, person: &str, words: &[&str]) -> Command {
+        self.sit_down(person);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_esclusa"));
+        command.current_dir(self.folder.path()).args(words).env("NO_COLOR", "1").env("ESCLUSA_LANG", "en");
+        command.env("ESCLUSA_STORE_IS_KEPT", "1").env("NOTES_TOKEN", "a-token-of-notes");
+        for name in ["ESCLUSA_PROJECT", "ESCLUSA_DATABASE", "ESCLUSA_FAULT_KILL_AFTER_EVENT"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub fn try_as(&self, person: &str, words: &[&str]) -> Output {
+        self.command(person, words).output().unwrap()
+    }
+
+    pub fn done_as(&self, person: &str, words: &[&str]) -> String {
+        let output = self.try_as(person, words);
+        assert!(output.status.success(), "{person} {words:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    pub fn json(&self, words: &[&str]) -> Json {
+        let output = self.try_as("ana", &[words, &["--format", "json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{words:?}: {output:?}"))
+    }
+
+    /// Everything that waits for anybody.
+    pub fn waiting(&self) -> Vec<Json> {
+        self.json(&["todo", "--all"])["waiting"].as_array().unwrap().clone()
+    }
+
+    /// Every procedure's run, the oldest first.
+    pub fn runs(&self) -> Vec<Json> {
+        let procedures = |verb: &str| self.json(&[verb])["procedures"].as_array().unwrap().clone();
+        let mut runs = [procedures("status"), procedures("history")].concat();
+        runs.sort_by_key(|run| run["run"].as_str().unwrap().to_owned());
+        runs
+    }
+
+    /// A run's journal without what is different each time.
+    pub fn journal(&self, run: &str) -> Vec<Json> {
+        let mut shown = self.json(&["show", run]);
+        let events = shown["journal"].as_array_mut().unwrap();
+        events.iter_mut().for_each(|event| {
+            let event = event["event"].as_object_mut().unwrap();
+            event.remove("run");
+        });
+        events.iter().map(|event| event["event"].clone()).collect()
+    }
+}
