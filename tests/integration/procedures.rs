@@ -189,7 +189,11 @@ fn whoever_has_not_the_role_is_refused_and_nothing_is_recorded() {
     office.done_as("eva", &["request", "new", "ti-p01/3.2.1", "--system", "library"]);
     let id = office.runs()[0]["run"].as_str().unwrap().to_owned();
     let before = office.journal(&id);
-    let refused: [(&str, &[&str], &str); 6] = [
+    // One byte more than a file of evidence may have; it takes no room on the disk.
+    let large = fs::File::create(office.folder.path().join("large")).unwrap();
+    large.set_len((64 << 20) + 1).unwrap();
+    let refused: [(&str, &[&str], &str); 7] = [
+        ("eva", &["do", "02", "--attach", "large"], "67108864"),
         ("luis", &["do", "02", "--attach", "paper.txt"], "none of the roles director, unit"),
         ("luis", &["do", &id, "--except", "02", "--reason", "no"], "none of the roles director"),
         ("eva", &["do", "3.2.1-02", "--field", "unit=Library", "--attach", "paper.txt"], "the field `need`"),
