@@ -108,9 +108,16 @@ async fn target(site: &Site, what: &str) -> Result<(RunId, Option<ActivityId>), 
         let standing = Standing::load(&site.store, &row.new.id).await?;
         let open = standing.activity().map(|activity| activity.id.clone());
         if let Some(open) = open.filter(|open| open.as_str() == what || open.short() == what) {
-            found.push((row.new.id, Some(open)));
+            let person = site.caller.person.as_ref();
+            let mine =
+                person.is_some_and(|one| !roles_of(&standing.stored.run, one, standing.now).is_empty());
+            found.push((mine, (row.new.id, Some(open))));
         }
     }
+    // Of several runs, those are meant in which the caller has a part.
+    let any_mine = found.iter().any(|(mine, _)| *mine);
+    let mut found: Vec<_> =
+        found.into_iter().filter(|(mine, _)| *mine || !any_mine).map(|(_, target)| target).collect();
     if found.len() > 1 {
         let error = CliError::input(format!("`{what}` is open in several runs; name one of them"));
         return Err(found.iter().fold(error, |error, (id, _)| error.hint(format!("esclusa do {id}"))));
