@@ -9,6 +9,8 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 
+pub use crate::store::account;
+
 /// The name of the file that marks a project.
 pub const PROJECT_FILE: &str = "esclusa.yaml";
 
@@ -107,17 +109,4 @@ fn refuse_throw_away_store(read: &Read) -> Result<(), CliError> {
         ));
     }
     Ok(())
-}
-
-/// The operating-system account of this process: by its user id, never by an environment variable.
-#[must_use]
-pub fn account() -> String {
-    let uid = rustix::process::getuid().as_raw().to_string();
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("uid-{uid}"))
 }
