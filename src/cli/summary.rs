@@ -95,6 +95,7 @@ fn backup(run: &Run) -> Option<String> {
         BackupState::Verified(record) => {
             record.replay(&run.header.id).ok().map(|backup| backup.id().to_string())
         }
+        BackupState::Admitted(backup) => Some(backup.clone()),
         _ => None,
     }
 }
@@ -103,6 +104,9 @@ fn backup(run: &Run) -> Option<String> {
 #[must_use]
 pub fn next(run: &Run, code: ExitCode) -> Option<String> {
     let id = &run.header.id;
+    if let (ExitCode::Failed, BackupState::Admitted(backup)) = (code, &run.backup) {
+        return Some(format!("esclusa restore {backup}"));
+    }
     match code {
         ExitCode::Done | ExitCode::Rejected | ExitCode::Expired => None,
         ExitCode::Waiting => Some(format!("esclusa approve {id}; then esclusa resume {id}")),

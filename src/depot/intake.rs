@@ -201,18 +201,28 @@ mod tests {
                 while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
                 seen.fetch_add(1, Ordering::SeqCst);
                 let answer = match first.split(' ').nth(1).unwrap().split('?').next().unwrap() {
-                    "/file" => "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncontent".to_owned(),
-                    "/short" => "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncontent".to_owned(),
+                    "/file" => {
+                        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 7\r\n\r\ncontent".to_owned()
+                    }
+                    "/short" => {
+                        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\ncontent".to_owned()
+                    }
                     "/endless" => {
                         format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", "x".repeat(100_000))
                     }
                     "/there" => {
-                        format!("HTTP/1.1 302 Found\r\nLocation: {own}/file\r\nContent-Length: 0\r\n\r\n")
+                        format!(
+                            "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: {own}/file\r\nContent-Length: 0\r\n\r\n"
+                        )
                     }
                     "/loop" => {
-                        format!("HTTP/1.1 302 Found\r\nLocation: {own}/loop\r\nContent-Length: 0\r\n\r\n")
+                        format!(
+                            "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: {own}/loop\r\nContent-Length: 0\r\n\r\n"
+                        )
                     }
-                    _ => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                    _ => {
+                        "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned()
+                    }
                 };
                 stream.write_all(answer.as_bytes()).ok();
             }

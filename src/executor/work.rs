@@ -15,7 +15,7 @@ use crate::{
     module::{Change, Outcome},
     plan::{Known, PlannedStep, Prepared},
     run::{Event, InFlight, StepEnd, StepState},
-    transport::{Frame, Reply, Session, TransportError, UnitId, UnitState},
+    transport::{Frame, Reply, Session, TransportError, UnitId},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 const WINDOW: usize = 16;
 
 /// Most output of a change that is kept, in bytes.
-const OUTPUT_MAX: usize = 4 << 20;
+pub(super) const OUTPUT_MAX: usize = 4 << 20;
 
 /// How often a server may be lost without anything coming of it before it counts as lost.
-const LOSSES_MAX: u32 = 3;
+pub(super) const LOSSES_MAX: u32 = 3;
 
 /// Characters of a registered text that are kept: an event must stay far below the journal's limit.
 const REGISTERED_CHARACTERS_MAX: usize = 64 * 1024;
@@ -36,8 +36,8 @@ const TAIL_CHARACTERS: usize = 2_000;
 
 /// One server and the steps that it goes through.
 pub struct Worker<'a> {
-    with: &'a Changing<'a>,
-    server: ServerName,
+    pub(super) with: &'a Changing<'a>,
+    pub(super) server: ServerName,
     steps: Vec<&'a PlannedStep>,
 }
 
@@ -75,19 +75,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Gives the detached changes of these steps an end in the journal.
-    pub async fn settle(&self) -> Result<(), ExecutorError> {
-        let settled = async {
-            let session = self.with.fleet.session_again(&self.server).await?;
-            self.settle_flights(&session, &self.open()).await
-        };
-        match settled.await {
-            Err(ExecutorError::Transport(error)) => self.lost(&error).await,
-            other => other,
-        }
-    }
-
-    async fn lost(&self, error: &TransportError) -> Result<(), ExecutorError> {
+    pub(super) async fn lost(&self, error: &TransportError) -> Result<(), ExecutorError> {
         let words = format!("server `{}` cannot be used: {error}", self.server);
         self.with.journal.append(Event::ServerLost { server: self.server.clone(), words }).await
     }
@@ -126,7 +114,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Steps of which nothing final is recorded.
-    fn open(&self) -> Vec<&'a PlannedStep> {
+    pub(super) fn open(&self) -> Vec<&'a PlannedStep> {
         let run = self.with.journal.run();
         self.steps
             .iter()
@@ -140,7 +128,7 @@ impl<'a> Worker<'a> {
         run.failure.is_some() || run.lost.is_some() || self.with.interrupt.asked()
     }
 
-    fn known(&self, facts: &std::collections::BTreeMap<String, Value>) -> Known {
+    pub(super) fn known(&self, facts: &std::collections::BTreeMap<String, Value>) -> Known {
         let run = self.with.journal.run();
         let registered = run.registered.get(&self.server).cloned().unwrap_or_default();
         Known { facts: facts.clone(), registered }
@@ -284,7 +272,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Records how a change ended; true when it is done.
-    async fn conclude(
+    pub(super) async fn conclude(
         &self,
         step: &PlannedStep,
         prepared: &Prepared,
@@ -309,126 +297,12 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Asks the server about changes whose end is not recorded: after a loss, a kill or a reboot.
-    async fn settle_flights(
+    pub(super) async fn end(
         &self,
-        session: &Arc<Session>,
-        open: &[&'a PlannedStep],
-    ) -> Result<(), ExecutorError> {
-        for step in open {
-            let flight = match self.with.journal.run().step(&self.server, &step.id) {
-                Some(StepState::Started(flight)) => flight.clone(),
-                _ => continue,
-            };
-            let InFlight { attempt, unit: Some(_) } = flight else { continue };
-            self.settle_unit(session, step, attempt).await?;
-        }
-        Ok(())
-    }
-
-    async fn settle_unit(
-        &self,
-        session: &Arc<Session>,
-        step: &'a PlannedStep,
+        step: &PlannedStep,
         attempt: u32,
+        end: StepEnd,
     ) -> Result<(), ExecutorError> {
-        let unit = self.unit(step, attempt);
-        let facts = session.facts().await?;
-        let ground = self.with.loaded.ground(self.with.secrets);
-        let answer = match session.observe(&run_as(step), &unit, OUTPUT_MAX).await? {
-            UnitState::Finished(answer) => answer,
-            UnitState::Vanished => return self.doubt(step, attempt).await,
-            UnitState::Running if self.with.journal.run().cancel.is_some() => {
-                match session.kill_unit(&run_as(step), &unit, OUTPUT_MAX).await? {
-                    UnitState::Finished(answer) => answer,
-                    _ => return self.doubt(step, attempt).await,
-                }
-            }
-            // It never started, and now it must not: something else is being undone.
-            UnitState::Absent if self.undoing() => {
-                let words = format!("{}: step `{}` was never started", step.place, step.id);
-                return self.end(step, attempt, StepEnd::Failed { words, output: None, last: true }).await;
-            }
-            // It runs, and a frame with its id waits for it.
-            UnitState::Running => {
-                let limit = Duration::from_secs(u64::from(step.timeout_seconds));
-                let frame = Frame::unit(run_as(step), unit, crate::model::Script::default()).timeout(limit);
-                match session.run(vec![frame.output_limit(OUTPUT_MAX)]).await?.into_iter().next() {
-                    Some(Reply::InDoubt) | None => return self.doubt(step, attempt).await,
-                    Some(reply) => reply.answer(&self.server)?,
-                }
-            }
-            UnitState::Absent => {
-                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts))
-                else {
-                    return self.doubt(step, attempt).await;
-                };
-                let answer = look::ask(session, &self.server, &[(step, Look::Ready(prepared))])
-                    .await?
-                    .into_iter()
-                    .next()
-                    .flatten();
-                let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts))
-                else {
-                    return self.doubt(step, attempt).await;
-                };
-                match look::judge(&prepared, answer.as_ref()) {
-                    Ok(Outcome::Change(change)) => {
-                        for blob in &change.blobs {
-                            self.upload(session, step, blob).await?;
-                        }
-                        let limit = Duration::from_secs(u64::from(step.timeout_seconds));
-                        let frame = Frame::unit(run_as(step), unit, change.script.clone()).timeout(limit);
-                        match session.run(vec![frame.output_limit(OUTPUT_MAX)]).await?.into_iter().next() {
-                            Some(Reply::InDoubt) | None => return self.doubt(step, attempt).await,
-                            Some(reply) => reply.answer(&self.server)?,
-                        }
-                    }
-                    Ok(Outcome::Unchanged(value)) => {
-                        let registered = step.register.clone().map(|name| (name, self.redacted(value)));
-                        return self.end(step, attempt, StepEnd::Changed { registered, output: None }).await;
-                    }
-                    Err(_) => return self.doubt(step, attempt).await,
-                }
-            }
-        };
-        // How the change is judged does not depend on what the server looks like now.
-        let Look::Ready(prepared) = look::look(&ground, step, &self.server, &self.known(&facts)) else {
-            return self.doubt(step, attempt).await;
-        };
-        self.conclude(step, &prepared, attempt, &answer).await.map(|_| ())
-    }
-
-    /// Whether the step's own condition (`creates`, `unless`) says if it must run.
-    fn may_run_again(&self, step: &PlannedStep) -> bool {
-        let ground = self.with.loaded.ground(self.with.secrets);
-        let known = self.known(&std::collections::BTreeMap::new());
-        match look::look(&ground, step, &self.server, &known) {
-            Look::Ready(prepared) => prepared.action.module() != "package" && !prepared.action.once(),
-            _ => false,
-        }
-    }
-
-    /// Whether the run no longer goes forward.
-    fn undoing(&self) -> bool {
-        let run = self.with.journal.run();
-        run.failure.is_some() || run.cancel.is_some() || run.restoring
-    }
-
-    async fn doubt(&self, step: &PlannedStep, attempt: u32) -> Result<(), ExecutorError> {
-        if !self.undoing() && self.may_run_again(step) && attempt <= step.retries + LOSSES_MAX {
-            let words =
-                format!("{}: step `{}` was cut off; its condition is asked again", step.place, step.id);
-            return self.end(step, attempt, StepEnd::Failed { words, output: None, last: false }).await;
-        }
-        let words = format!(
-            "{}: step `{}` was started on `{}`, and nothing says how it ended (no exit status, no process)",
-            step.place, step.id, self.server
-        );
-        self.end(step, attempt, StepEnd::InDoubt { words }).await
-    }
-
-    async fn end(&self, step: &PlannedStep, attempt: u32, end: StepEnd) -> Result<(), ExecutorError> {
         let event = Event::StepEnded { server: self.server.clone(), step: step.id.clone(), attempt, end };
         self.with.journal.append(event).await
     }
@@ -449,7 +323,7 @@ impl<'a> Worker<'a> {
         self.with.journal.append(event).await
     }
 
-    async fn upload(
+    pub(super) async fn upload(
         &self,
         session: &Session,
         step: &PlannedStep,
@@ -486,7 +360,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn unit(&self, step: &PlannedStep, attempt: u32) -> UnitId {
+    pub(super) fn unit(&self, step: &PlannedStep, attempt: u32) -> UnitId {
         let id = self.with.journal.run().header.id.clone();
         UnitId::new(&id, &format!("{}/{}/{attempt}", self.server, step.id))
     }
@@ -504,7 +378,7 @@ impl<'a> Worker<'a> {
     }
 
     /// A value fit for the journal: without secrets, and short enough to be kept.
-    fn redacted(&self, value: Value) -> Value {
+    pub(super) fn redacted(&self, value: Value) -> Value {
         match value {
             Value::Text(text) => {
                 let text = self.with.site.redact(&text);

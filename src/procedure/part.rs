@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 pub const USE_DEPTH_MAX: usize = 5;
 /// Most activities of a procedure, those of its parts counted.
 pub const ACTIVITIES_MAX: usize = 500;
+/// Most that all parts together may grow to when what is given is put in, in bytes of texts and
+/// keys; parts that use parts could grow without end.
+pub const FILLED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Left in braces for the run.
 const OF_THE_RUN: &str = "system";
 
@@ -42,22 +45,34 @@ pub(super) struct Collector<'a> {
     files: &'a dyn Files,
     diagnostics: &'a mut Diagnostics,
     stack: Vec<String>,
+    /// How often parts were used.
+    uses: usize,
+    /// How much was filled in.
+    filled: usize,
     pub(super) found: Vec<(Source, Node)>,
     pub(super) sources: Vec<Source>,
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(files: &'a dyn Files, diagnostics: &'a mut Diagnostics) -> Self {
-        Self { files, diagnostics, stack: Vec::new(), found: Vec::new(), sources: Vec::new() }
+        Self {
+            files,
+            diagnostics,
+            stack: Vec::new(),
+            uses: 0,
+            filled: 0,
+            found: Vec::new(),
+            sources: Vec::new(),
+        }
     }
 
     /// Reads the activities of a file.
     pub(super) fn list(&mut self, source: &Source, node: &Node) {
         self.stack.push(source.path().to_owned());
         for item in node.get("activities").map(Node::items).unwrap_or_default() {
-            if self.found.len() >= ACTIVITIES_MAX {
-                let help = format!("a procedure has at most {ACTIVITIES_MAX}");
-                self.error(source, item.span, "too many activities".to_owned(), help);
+            if self.found.len() + self.uses >= ACTIVITIES_MAX || self.filled > FILLED_BYTES_MAX {
+                let help = format!("at most {ACTIVITIES_MAX} of both, and {FILLED_BYTES_MAX} bytes of parts");
+                self.error(source, item.span, "too many activities and uses of parts".to_owned(), help);
                 break;
             }
             match item.get("use") {
@@ -81,6 +96,7 @@ impl<'a> Collector<'a> {
             let help = format!("a part uses others, at most {USE_DEPTH_MAX} deep and never in a circle");
             return self.error(source, at.span, format!("`{name}` is used inside itself or too deep"), help);
         }
+        self.uses += 1;
         let Some(text) = Source::read(self.files, path, self.diagnostics) else { return };
         let Some((node, _)) = document::open(&text, &PART, self.diagnostics) else { return };
         let mut values: BTreeMap<String, Node> = BTreeMap::new();
@@ -113,6 +129,9 @@ impl<'a> Collector<'a> {
     }
 
     fn fill(&mut self, source: &Source, node: &Node, values: &BTreeMap<String, Node>) -> Node {
+        if self.filled > FILLED_BYTES_MAX {
+            return node.clone();
+        }
         let content = match &node.content {
             Content::Plain(text) | Content::Quoted(text) => return self.scalar(source, node, text, values),
             Content::List(items) => {
@@ -137,9 +156,19 @@ impl<'a> Collector<'a> {
             };
             let Ok(pattern) = Regex::new(&format!(r"\{{\{{\s*{name}\s*\}}\}}")) else { continue };
             match value.scalar() {
-                Some(value) => filled = pattern.replace_all(&filled, regex::NoExpand(value)).into_owned(),
+                Some(value) => {
+                    // Looked at before it is made: a text may name a long value many times.
+                    self.filled += pattern.find_iter(&filled).count().saturating_mul(value.len());
+                    if self.filled > FILLED_BYTES_MAX {
+                        break;
+                    }
+                    filled = pattern.replace_all(&filled, regex::NoExpand(value)).into_owned();
+                }
                 // A list or a map can only be all of a value.
                 None if pattern.find(text).is_some_and(|found| found.len() == text.trim().len()) => {
+                    let mut size = 0;
+                    value.scalars(&mut |_, text| size += text.len() + 1);
+                    self.filled += size;
                     return moved(value, node.span);
                 }
                 None => {
@@ -148,6 +177,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
+        self.filled += filled.len();
         let content = match node.content {
             Content::Plain(_) => Content::Plain(filled),
             _ => Content::Quoted(filled),

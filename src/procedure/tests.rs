@@ -2,6 +2,7 @@
 
 mod events;
 mod findings;
+mod scenarios;
 mod walks;
 
 use super::{Parsed, Procedure, parse_procedure};

@@ -153,6 +153,7 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
     } else {
         match (&run.backup, &evidence.backup) {
             (BackupState::Verified(_), Some(backup)) => WayBack::Backup(Box::new(backup.clone())),
+            (BackupState::Admitted(backup), _) => WayBack::Older(backup.clone()),
             (BackupState::Verified(_), None) => {
                 return Effect::Halt("the run's own backup cannot be opened".into());
             }

@@ -3,7 +3,11 @@
 use esclusa::{
     cli::{schema, validate::validate},
     document::{self, Diagnostics, FILE_BYTES_MAX, Files, Source},
-    inventory, module, playbook, system,
+    inventory,
+    model::Language,
+    module, playbook, procedure,
+    report::graph,
+    system,
 };
 use proptest::prelude::*;
 use std::{
@@ -171,6 +175,13 @@ fn read_as_everything(bytes: &[u8]) {
     let _ = system::parse_sheet(&source, &mut diagnostics);
     let _ = playbook::parse_backup(&source, &mut diagnostics);
     let _ = playbook::parse_playbook(&source, &files, module::SHAPES, &mut diagnostics);
+    if let Some(parsed) = procedure::parse_procedure(&source, &files, &mut diagnostics) {
+        for finding in procedure::lint(&parsed.procedure, None) {
+            diagnostics.push(parsed.diagnostic(&finding));
+        }
+        let _ = graph::text(&parsed.procedure, Language::Es, 80);
+        let _ = graph::svg(&parsed.procedure, Language::En);
+    }
     let _ = diagnostics.render(true);
     let _ = diagnostics.to_json();
 }
@@ -184,6 +195,7 @@ fn seeds() -> Vec<Vec<u8>> {
     for name in ["system", "backup", "update"] {
         seeds.push(fs::read(folder.join(format!("playbooks/notes/{name}.yaml"))).unwrap());
     }
+    seeds.push(fs::read(home().join("tests/golden/procedure/printed/3.2.6.yaml")).unwrap());
     seeds
 }
 
@@ -201,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn mutilated_good_files_never_panic(which in 0usize..6, at in 0usize..2000, length in 0usize..60, with in "[-:{}\\[\\]&*!\\t\\n ñ\"']{0,8}") {
+    fn mutilated_good_files_never_panic(which in 0usize..7, at in 0usize..2000, length in 0usize..60, with in "[-:{}\\[\\]&*!\\t\\n ñ\"']{0,8}") {
         let mut bytes = seeds().swap_remove(which);
         let start = at.min(bytes.len());
         let end = (start + length).min(bytes.len());

@@ -15,6 +15,7 @@ mod demo;
 mod documents;
 mod lab;
 mod modules;
+mod procedure;
 mod scenarios;
 mod store;
 mod support;

@@ -183,3 +183,32 @@ fn a_part_that_uses_itself_is_refused() {
     ]));
     assert!(read(&files, "p.yaml").unwrap_err().contains("inside itself"));
 }
+
+#[test]
+fn parts_cannot_grow_without_end() {
+    let head = "kind: procedure\nnumber: 9.1\ntitle: {es: a, en: a}\nroles: {}\nactivities:\n";
+    let many = |next: &str| "  - use: NEXT\n".repeat(100).replace("NEXT", next);
+    let uses = BTreeMap::from([
+        ("p.yaml".to_owned(), format!("{head}{}", many("1.yaml"))),
+        ("1.yaml".to_owned(), format!("activities:\n{}", many("2.yaml"))),
+        ("2.yaml".to_owned(), format!("activities:\n{}", many("3.yaml"))),
+        ("3.yaml".to_owned(), format!("activities:\n{}", many("4.yaml"))),
+        ("4.yaml".to_owned(), "activities: []\n".to_owned()),
+    ]);
+    let twice = |next: &str| {
+        let value = "{{ a }}".repeat(200);
+        format!("activities:\n  - {{use: {next}, with: {{a: \"{value}\"}}}}\n")
+    };
+    let text = "activities:\n  - {id: 01, kind: end, text: {es: \"{{ a }}\", en: a}}\n";
+    let words = BTreeMap::from([
+        ("p.yaml".to_owned(), format!("{head}  - {{use: 1.yaml, with: {{a: long}}}}\n")),
+        ("1.yaml".to_owned(), twice("2.yaml")),
+        ("2.yaml".to_owned(), twice("3.yaml")),
+        ("3.yaml".to_owned(), twice("4.yaml")),
+        ("4.yaml".to_owned(), text.to_owned()),
+    ]);
+    for files in [uses, words] {
+        let report = read(&Memory(files), "p.yaml").unwrap_err();
+        assert!(report.contains("too many activities and uses of parts"), "{report}");
+    }
+}

@@ -26,6 +26,7 @@ texts! {
     event_backup_started(backup) { en: "backup {backup} started", es: "empezó la copia {backup}" }
     event_copied(item, size) { en: "backup: {item} copied ({size})", es: "copia: {item} copiado ({size})" }
     event_backup_verified(backup, size) { en: "backup {backup} verified ({size})", es: "copia {backup} verificada ({size})" }
+    event_backup_admitted(backup, when) { en: "backup {backup} of {when} read back: the policy admits it", es: "copia {backup} del {when} releída: la política la admite" }
     event_no_backup(why) { en: "no backup, so no change: {why}", es: "sin copia no hay cambio: {why}" }
     event_unchanged(server, steps) { en: "{server}: as wanted: {steps}", es: "{server}: ya como debe ser: {steps}" }
     event_skipped(server, step) { en: "{server}: {step} skipped", es: "{server}: {step} omitido" }

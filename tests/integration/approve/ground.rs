@@ -48,6 +48,13 @@ impl Ground {
         let ground = Self { folder: tempfile::tempdir().unwrap() };
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/first-run");
         copy(&example, ground.path());
+        let (identity, recipient) = esclusa::vault::generate_identity();
+        let (_, recovery) = esclusa::vault::generate_identity();
+        fs::create_dir_all(ground.path().join("state/keys")).unwrap();
+        let control = ground.path().join("state/keys/control.age");
+        fs::write(&control, secrecy::ExposeSecret::expose_secret(&identity)).unwrap();
+        fs::set_permissions(&control, fs::Permissions::from_mode(0o600)).unwrap();
+        ground.edit("esclusa.yaml", "recipients: []", &format!("recipients: [{recipient}, {recovery}]"));
         let mut people = "people:\n".to_owned();
         for (name, full_name, roles) in PEOPLE {
             let (private, public) = esclusa::transport::generate_key(name).unwrap();
