@@ -7,7 +7,10 @@ use crate::{
     inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
     model::People,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
 
 pub use crate::store::account;
 
@@ -84,7 +87,14 @@ fn source(files: &ProjectFiles, path: &str, diagnostics: &mut Diagnostics) -> Op
 pub async fn open(global: &Global) -> Result<Site, CliError> {
     let read = read(global)?;
     refuse_throw_away_store(&read)?;
-    Ok(Site::open(&read.root, read.project, read.inventory, read.people, account()).await?)
+    let mut site = Site::open(&read.root, read.project, read.inventory, read.people, account()).await?;
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        site.ask = Some(std::sync::Arc::new(|what: &str| {
+            let answer = dialoguer::Password::new().with_prompt(what).interact().ok()?;
+            Some(secrecy::SecretString::from(answer))
+        }));
+    }
+    Ok(site)
 }
 
 /// A pipeline's runner is thrown away after the job, and with it a store in its files: the next job

@@ -74,6 +74,11 @@ fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
             lines.push(format!("  {label:<8} {}", escape::visible(line)));
         }
     }
+    if let Some(hint) =
+        run.failure.as_ref().filter(|_| code != ExitCode::Done).and_then(|failure| failure.hint.as_ref())
+    {
+        lines.push(format!("  {:<8} {}", "hint", escape::visible(hint)));
+    }
     for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
         let words = journal::finding_words(finding, Language::En);
         lines.push(format!("  check    {}", escape::visible(&words)));
