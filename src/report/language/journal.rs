@@ -17,8 +17,8 @@ texts! {
     event_window_never() { en: "waits for a window that never opens", es: "espera una ventana que nunca abre" }
     event_claimed(count) { en: "servers claimed: {count}", es: "servidores ocupados: {count}" }
     event_rechecked() {
-        en: "asked again: nothing has changed since the approval",
-        es: "se preguntó de nuevo: nada ha cambiado desde la aprobación"
+        en: "asked again: the servers are as they were predicted",
+        es: "se preguntó de nuevo: los servidores siguen como se previó"
     }
     event_stale(server, step, words) { en: "stale: {server}: {step} {words}", es: "ya no es lo aprobado: {server}: {step} {words}" }
     event_stopping() { en: "stopping services", es: "deteniendo los servicios" }
