@@ -3,7 +3,7 @@
 //! Records a decision and never executes anything.
 
 mod identity;
-mod prompt;
+pub mod prompt;
 
 use super::{
     CliError, Format, Global, Terminal,

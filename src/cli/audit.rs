@@ -1,7 +1,7 @@
 //! `esclusa audit`: proves that nobody edited the record, or names the first thing that is wrong.
 
 use super::{
-    CliError, Format, Global, Terminal,
+    CliError, Format, Global, Terminal, procedural,
     records::{Door, Records},
 };
 use crate::{
@@ -82,8 +82,12 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     let mut rows = store.runs(&filter).await?;
     rows.reverse();
     for row in &rows {
-        let run = executor::load(store, &row.new.id).await?;
         proven.runs += 1;
+        if procedural::is_one(row) {
+            proven.events += executor::procedure::load(store, &row.new.id).await?.run.events;
+            continue;
+        }
+        let run = executor::load(store, &row.new.id).await?;
         proven.events += run.events;
         decisions(records, row, &chain, &mut proven, language).await?;
     }

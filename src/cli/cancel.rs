@@ -1,9 +1,9 @@
 //! `esclusa cancel`: ends a run for good.
 
-use super::{CliError, Global, Terminal, notify, project, run, summary};
+use super::{CliError, Global, Terminal, notify, procedural, project, run, summary};
 use crate::{
-    executor::{self, Journal, Patience},
-    model::ExitCode,
+    executor::{self, Journal, Patience, Site},
+    model::{ExitCode, RunId},
     run::{CancelChoice, Event},
 };
 use clap::Args;
@@ -28,6 +28,9 @@ pub struct CancelArgs {
 pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> Result<ExitCode, CliError> {
     let site = project::open(global).await?;
     let id = site.store.find_run(&args.run).await?.new.id;
+    if procedural::is_one(&site.store.run(&id).await?) {
+        return end_procedure(&site, terminal, &id, args.reason.unwrap_or_default()).await;
+    }
     let state = executor::load(&site.store, &id).await?;
     if let Some((exit, words)) = &state.ended {
         return Err(CliError::input(format!("run {id} is over: {words}")).code(executor::code(*exit)));
@@ -54,6 +57,25 @@ pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> R
     summary::print(&site, terminal, &id, code).await?;
     // Ending a run that had changed nothing is what was asked for.
     Ok(if code == ExitCode::Interrupted { ExitCode::Done } else { code })
+}
+
+/// Ends a procedure's run; what was opened for it goes on by itself.
+async fn end_procedure(
+    site: &Site,
+    terminal: &Terminal,
+    id: &RunId,
+    reason: String,
+) -> Result<ExitCode, CliError> {
+    if reason.trim().is_empty() {
+        return Err(CliError::input("a procedure is ended with a reason").hint("add `--reason TEXT`"));
+    }
+    executor::procedure::cancel(site, id, &reason).await?;
+    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal));
+    let advanced = executor::procedure::go_on(site, id, &interrupt, &watch).await;
+    notify::deliver(site, terminal).await;
+    advanced?;
+    summary::print(site, terminal, id, ExitCode::Done).await?;
+    Ok(ExitCode::Done)
 }
 
 /// The run has changed something: a person must say what becomes of it.

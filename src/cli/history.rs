@@ -1,7 +1,7 @@
 //! `esclusa history`: runs that have ended, and who approved them.
 
 use super::{
-    CliError, Format, Global, Terminal,
+    CliError, Format, Global, Terminal, procedural,
     records::{Door, Records},
     status::what,
 };
@@ -57,18 +57,28 @@ pub async fn history(global: &Global, terminal: &Terminal, args: HistoryArgs) ->
         limit: Some(args.limit),
         ..RunFilter::default()
     };
-    let mut all = Vec::new();
+    let (mut all, mut procedures) = (Vec::new(), Vec::new());
     for row in records.store.runs(&filter).await? {
+        if procedural::is_one(&row) {
+            procedures.push(procedural::Standing::load(&records.store, &row.new.id).await?);
+            continue;
+        }
         all.push(past(&records, row).await?);
     }
     if terminal.format == Format::Json {
-        terminal.json(&json!({ "runs": all.iter().map(document).collect::<Vec<_>>() }));
-    } else if all.is_empty() {
+        terminal.json(&json!({
+            "runs": all.iter().map(document).collect::<Vec<_>>(),
+            "procedures": procedures.iter().map(procedural::Standing::document).collect::<Vec<_>>(),
+        }));
+    } else if all.is_empty() && procedures.is_empty() {
         terminal.result(&say::nothing_ended(language));
     } else {
         let mut lines = Lines::default();
         for past in &all {
             describe(past, &records.zone, language, &mut lines);
+        }
+        for standing in &procedures {
+            standing.describe(&records.zone, language, &mut lines);
         }
         terminal.result(&lines.text());
     }

@@ -8,8 +8,11 @@ mod audit;
 mod backup;
 mod cancel;
 mod check;
+mod coverage;
+mod deed;
 mod demo;
 pub mod disk_files;
+mod do_activity;
 mod doctor;
 mod documents;
 mod edit;
@@ -21,11 +24,13 @@ mod junit;
 mod keys;
 mod notify;
 mod plan;
+mod procedural;
 mod procedure;
 mod progress;
 mod project;
 mod promote;
 mod records;
+mod request;
 mod restore;
 mod resume;
 mod run;
@@ -37,6 +42,7 @@ mod state;
 mod status;
 mod summary;
 mod terminal;
+mod todo;
 mod trust;
 pub mod validate;
 mod wait;
@@ -109,6 +115,14 @@ enum Verb {
     Explain(documents::ExplainArgs),
     /// Check or draw a procedure: a graph of activities with responsible roles
     Procedure(procedure::ProcedureArgs),
+    /// Ask for something: opens a run of a procedure
+    Request(request::RequestArgs),
+    /// What waits for you, the oldest first
+    Todo(todo::TodoArgs),
+    /// Do your part of a procedure: an activity, an answer, a signature
+    Do(do_activity::DoArgs),
+    /// Each activity of a procedure's run: done, attested, excepted or missing
+    Coverage(coverage::CoverageArgs),
     /// Show what a playbook would change, and change nothing
     Plan(plan::PlanArgs),
     /// Run a playbook in one environment, or along its route
@@ -198,6 +212,10 @@ async fn perform(cli: Cli, terminal: &Terminal) -> Result<ExitCode, CliError> {
         Verb::Schema(args) => documents::schema(terminal, &args),
         Verb::Explain(args) => documents::explain(global, terminal, &args),
         Verb::Procedure(args) => procedure::procedure(global, terminal, &args),
+        Verb::Request(args) => request::request(global, terminal, args).await,
+        Verb::Todo(args) => todo::todo(global, terminal, args).await,
+        Verb::Do(args) => do_activity::perform(global, terminal, args).await,
+        Verb::Coverage(args) => coverage::coverage(global, terminal, args).await,
         Verb::Plan(args) => plan::plan(global, terminal, args).await,
         Verb::Run(args) => run::run(global, terminal, args).await,
         Verb::Promote(args) => promote::promote(global, terminal, args).await,

@@ -2,7 +2,7 @@
 //!
 //! Opens neither depot nor vault nor any file that only the one who runs needs: a director has none.
 
-use super::{CliError, Global, Terminal, project};
+use super::{CliError, Global, Terminal, procedural, project};
 use crate::{
     executor::{self, ExecutorError, sheet},
     inventory::Project,
@@ -95,6 +95,11 @@ impl Records {
     /// The run that a text names, replayed.
     pub async fn run(&self, text: &str) -> Result<(RunRow, Run), CliError> {
         let row = self.store.find_run(text).await?;
+        if procedural::is_one(&row) {
+            let id = &row.new.id;
+            return Err(CliError::input(format!("run {id} is a procedure's: its gates are activities"))
+                .hint(format!("answer them with `esclusa do {id}`")));
+        }
         let run = self.load(&row.new.id).await?;
         Ok((row, run))
     }

@@ -1,9 +1,10 @@
 //! `esclusa resume`: takes a stopped or waiting run up again.
 
-use super::{CliError, Global, Terminal, notify, project, run, summary};
+use super::{CliError, Global, Terminal, notify, procedural, project, run, summary};
 use crate::{
-    executor::{self, Site},
+    executor::{self, Site, interrupt::Interrupt},
     model::{ExitCode, RunId},
+    report::escape,
     store::RunFilter,
 };
 use clap::Args;
@@ -40,19 +41,47 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
             continue;
         }
         let watch = super::progress::watch(terminal);
+        if procedural::is_one(&site.store.run(&id).await?) {
+            let advanced = executor::procedure::go_on(&site, &id, &interrupt, &watch).await;
+            notify::deliver(&site, terminal).await;
+            advanced?;
+            let language = terminal.language(None, site.project.language);
+            worst = worst.max(procedural::print(&site.store, terminal, &id, language).await?);
+            continue;
+        }
         let result = executor::resume(&site, &id, args.waiting.patience(), &interrupt, watch).await;
         notify::deliver(&site, terminal).await;
         let code = result?;
         summary::print(&site, terminal, &id, code).await?;
         worst = worst.max(code);
     }
+    if args.approved {
+        procedures(&site, terminal, &interrupt).await?;
+    }
     Ok(worst)
+}
+
+/// Deadlines, reminders and ended runs of every open procedure. One that cannot go on is told, and
+/// keeps nobody.
+async fn procedures(site: &Site, terminal: &Terminal, interrupt: &Interrupt) -> Result<(), CliError> {
+    let watch = super::progress::watch(terminal);
+    let all = executor::procedure::go_on_all(site, interrupt, &watch).await?;
+    notify::deliver(site, terminal).await;
+    for (id, result) in all {
+        if let Err(error) = result {
+            terminal.note(&escape::visible(&format!("run {id}: {error}")));
+        }
+    }
+    Ok(())
 }
 
 /// Runs that wait at a gate whose decisions suffice, or were rejected or expired.
 async fn decided(site: &Site) -> Result<Vec<RunId>, CliError> {
     let mut decided = Vec::new();
     for row in site.store.runs(&RunFilter { ended: Some(false), ..RunFilter::default() }).await? {
+        if procedural::is_one(&row) {
+            continue;
+        }
         let run = executor::load(&site.store, &row.new.id).await?;
         let open = matches!(site.verdict(&run).await?, None | Some(crate::approval::Verdict::Open { .. }));
         if !open && row.state == "waiting" {

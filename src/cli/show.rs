@@ -1,7 +1,7 @@
 //! `esclusa show`: one run, its plan, its journal, its end.
 
 use super::{
-    CliError, Format, Global, Terminal, history, junit,
+    CliError, Format, Global, Terminal, history, junit, procedural,
     records::{Door, Records},
     status::{self, Standing, what},
     summary,
@@ -62,6 +62,10 @@ struct Decided {
 pub async fn show(global: &Global, terminal: &Terminal, args: ShowArgs) -> Result<ExitCode, CliError> {
     let records = Records::open(global, &args.door).await?;
     let language = records.language(terminal, None);
+    let named = records.store.find_run(&args.run).await?;
+    if procedural::is_one(&named) {
+        return procedural::show(&records, terminal, &named.new.id).await;
+    }
     let (row, run) = records.run(&args.run).await?;
     let exit = row.final_exit.map_or_else(|| open_code(&run), code);
     match terminal.format {

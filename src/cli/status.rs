@@ -1,7 +1,7 @@
 //! `esclusa status`: what runs, what waits, for whom, and the next command.
 
 use super::{
-    CliError, Format, Global, Terminal,
+    CliError, Format, Global, Terminal, procedural,
     records::{Door, Records},
     summary,
 };
@@ -46,23 +46,32 @@ pub async fn status(global: &Global, terminal: &Terminal, args: StatusArgs) -> R
     let now = records.store.now().await?;
     let filter = RunFilter { ended: Some(false), limit: Some(u32::MAX), ..RunFilter::default() };
     let mut open = Vec::new();
+    let mut procedures = Vec::new();
     for row in records.store.runs(&filter).await? {
+        if procedural::is_one(&row) {
+            procedures.push(procedural::Standing::load(&records.store, &row.new.id).await?);
+            continue;
+        }
         open.push(standing(&records, row, now).await?);
     }
     let claims = records.store.claims().await?;
     if terminal.format == Format::Json {
         let runs: Vec<_> = open.iter().map(document).collect();
+        let procedures: Vec<_> = procedures.iter().map(procedural::Standing::document).collect();
         let claims: Vec<_> = claims.iter().map(claim_document).collect();
-        terminal.json(&json!({ "runs": runs, "claims": claims }));
+        terminal.json(&json!({ "runs": runs, "procedures": procedures, "claims": claims }));
         return Ok(ExitCode::Done);
     }
-    if open.is_empty() {
+    if open.is_empty() && procedures.is_empty() {
         terminal.result(&say::nothing_open(language));
         return Ok(ExitCode::Done);
     }
     let mut lines = Lines::default();
     for standing in &open {
         describe(standing, &records.zone, language, &mut lines);
+    }
+    for standing in &procedures {
+        standing.describe(&records.zone, language, &mut lines);
     }
     if !claims.is_empty() {
         lines.heading(&say::claims_heading(language));

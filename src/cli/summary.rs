@@ -1,6 +1,6 @@
 //! What a verb says at its end: how the run stands, and what to do next.
 
-use super::{CliError, Format, Terminal, junit};
+use super::{CliError, Format, Terminal, junit, procedural};
 use crate::{
     executor::{self, Site},
     model::{ExitCode, Language, RunId},
@@ -11,8 +11,12 @@ use serde_json::{Value as Json, json};
 
 /// Prints the summary of a run.
 pub async fn print(site: &Site, terminal: &Terminal, id: &RunId, code: ExitCode) -> Result<(), CliError> {
-    let run = executor::load(&site.store, id).await?;
     let row = site.store.run(id).await?;
+    if procedural::is_one(&row) {
+        let language = terminal.language(None, site.project.language);
+        return procedural::print(&site.store, terminal, id, language).await.map(drop);
+    }
+    let run = executor::load(&site.store, id).await?;
     match terminal.format {
         Format::Json => terminal.json(&document(&run, code)),
         Format::Junit => terminal.result(&junit::run(&run, code)),

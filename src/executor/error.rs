@@ -1,7 +1,7 @@
 //! The executor's error: what kind it is, one cause, what to do next.
 
 use crate::{
-    depot::DepotError, model::ExitCode, plan::PlanError, run::RunError, secret::SecretError,
+    depot::DepotError, model::ExitCode, plan::PlanError, procedure, run::RunError, secret::SecretError,
     store::StoreError, transport::TransportError, vault::VaultError,
 };
 
@@ -66,6 +66,14 @@ pub enum ExecutorError {
         /// Where.
         source: RunError,
     },
+    /// The journal of a procedure's run is damaged.
+    #[error("the journal of run {run} is damaged: {source}")]
+    Damaged {
+        /// The run.
+        run: String,
+        /// Where.
+        source: procedure::Refusal,
+    },
     /// A stored document cannot be read.
     #[error("a stored {what} cannot be read: {why}")]
     Document {
@@ -110,7 +118,7 @@ impl ExecutorError {
             Self::Driven { .. } | Self::Claimed { .. } => ExitCode::Claimed,
             Self::Transport(_) => ExitCode::Unreachable,
             Self::Store(_) | Self::Vault(_) => ExitCode::Failed,
-            Self::Journal { .. } | Self::Document { .. } => ExitCode::Stuck,
+            Self::Journal { .. } | Self::Damaged { .. } | Self::Document { .. } => ExitCode::Stuck,
             Self::Interrupted => ExitCode::Interrupted,
         }
     }

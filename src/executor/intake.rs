@@ -255,7 +255,8 @@ fn rendered(
     names
 }
 
-fn store_files(
+/// Files of the project as the depot keeps them.
+pub(super) fn store_files(
     site: &Site,
     files: &ProjectFiles,
     named: BTreeSet<String>,

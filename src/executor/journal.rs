@@ -6,6 +6,7 @@ use crate::{
     run::{Event, Run, RunHeader},
     store::{Append, BackupRow, Lease, Message, NewGate, Store, Taken},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use std::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering},
@@ -93,24 +94,39 @@ pub async fn load(store: &Store, id: &RunId) -> Result<Run, ExecutorError> {
     Ok(run)
 }
 
+/// Takes the lease of a run; a holder of this host that is gone is superseded at once.
+pub(super) async fn take_lease(site: &Site, id: &RunId) -> Result<Lease, ExecutorError> {
+    let owner = format!("{}@{} pid {}", site.caller.account, host_name(), std::process::id());
+    let store = &site.store;
+    match store.take_lease(id, &owner, LEASE_SECONDS).await? {
+        Taken::Lease(lease) => Ok(lease),
+        // A holder of this host that is gone can no longer write: its lease is nobody's.
+        Taken::Held { owner: gone, .. } if holder_is_gone(&gone) => {
+            match store.seize_lease(id, &gone, &owner, LEASE_SECONDS).await? {
+                Taken::Lease(lease) => Ok(lease),
+                Taken::Held { owner, .. } => Err(ExecutorError::Driven { run: id.to_string(), owner }),
+            }
+        }
+        Taken::Held { owner, .. } => Err(ExecutorError::Driven { run: id.to_string(), owner }),
+    }
+}
+
+/// An event without secrets, wherever in it a text held one: the last sieve before the record.
+pub(super) fn cleaned<E: Serialize + DeserializeOwned>(
+    redactor: &Mutex<Redactor>,
+    event: &E,
+) -> Result<E, ExecutorError> {
+    let redactor = redactor.lock().map_err(|_| ExecutorError::document("event", "the redactor is gone"))?;
+    let mut value = serde_json::to_value(event).map_err(|error| ExecutorError::document("event", error))?;
+    redact(&mut value, &redactor);
+    serde_json::from_value(value).map_err(|error| ExecutorError::document("event", error))
+}
+
 impl Journal {
     /// Takes the run's lease and replays it.
     pub async fn take(site: &Site, id: &RunId, watch: Arc<dyn Watch>) -> Result<Self, ExecutorError> {
-        let owner = format!("{}@{} pid {}", site.caller.account, host_name(), std::process::id());
         let store = site.store.clone();
-        let lease = match store.take_lease(id, &owner, LEASE_SECONDS).await? {
-            Taken::Lease(lease) => lease,
-            // A holder of this host that is gone can no longer write: its lease is nobody's.
-            Taken::Held { owner: gone, .. } if holder_is_gone(&gone) => {
-                match store.seize_lease(id, &gone, &owner, LEASE_SECONDS).await? {
-                    Taken::Lease(lease) => lease,
-                    Taken::Held { owner, .. } => {
-                        return Err(ExecutorError::Driven { run: id.to_string(), owner });
-                    }
-                }
-            }
-            Taken::Held { owner, .. } => return Err(ExecutorError::Driven { run: id.to_string(), owner }),
-        };
+        let lease = take_lease(site, id).await?;
         let run = load(&store, id).await?;
         let lost = Arc::new(AtomicBool::new(false));
         let heartbeat = tokio::spawn(beat(store.clone(), lease.clone(), Arc::clone(&lost)));
@@ -162,7 +178,8 @@ impl Journal {
         // Applied to a copy first: an event that cannot follow is never recorded.
         let mut next = self.run().clone();
         let mut bodies = Vec::with_capacity(events.len());
-        let events = events.iter().map(|event| self.clean(event)).collect::<Result<Vec<_>, _>>()?;
+        let events =
+            events.iter().map(|event| cleaned(&self.redactor, event)).collect::<Result<Vec<_>, _>>()?;
         for event in &events {
             let id = next.header.id.to_string();
             next.apply(event, next.last_at).map_err(|source| ExecutorError::Journal { run: id, source })?;
@@ -199,16 +216,6 @@ impl Journal {
         Ok(())
     }
 
-    /// The event without secrets, wherever in it a text held one: the last sieve before the record.
-    fn clean(&self, event: &Event) -> Result<Event, ExecutorError> {
-        let redactor =
-            self.redactor.lock().map_err(|_| ExecutorError::document("event", "the redactor is gone"))?;
-        let mut value =
-            serde_json::to_value(event).map_err(|error| ExecutorError::document("event", error))?;
-        redact(&mut value, &redactor);
-        serde_json::from_value(value).map_err(|error| ExecutorError::document("event", error))
-    }
-
     /// Gives the run up to whoever takes it next.
     pub async fn release(&self) {
         self.heartbeat.abort();
@@ -225,7 +232,7 @@ impl Drop for Journal {
 
 /// Crash tests end the process here, as `kill -9` would: right after an event is recorded and before
 /// anything that it announces is done. Only in builds with debug assertions.
-fn fault_point(events: u64) {
+pub(super) fn fault_point(events: u64) {
     #[cfg(debug_assertions)]
     if std::env::var("ESCLUSA_FAULT_KILL_AFTER_EVENT").is_ok_and(|wanted| wanted == events.to_string()) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
@@ -234,7 +241,8 @@ fn fault_point(events: u64) {
     let _ = events;
 }
 
-async fn beat(store: Store, lease: Lease, lost: Arc<AtomicBool>) {
+/// Renews a lease until it is lost.
+pub(super) async fn beat(store: Store, lease: Lease, lost: Arc<AtomicBool>) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         if let Err(crate::store::StoreError::LeaseLost { .. }) =

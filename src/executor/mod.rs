@@ -19,6 +19,7 @@ mod look;
 mod measure;
 mod open;
 pub mod predict;
+pub mod procedure;
 mod restore;
 mod retention;
 mod services;

@@ -193,7 +193,8 @@ impl Site {
         let mut names = BTreeSet::from([plan.environment.clone()]);
         let machines: BTreeSet<_> = plan.servers.values().map(|planned| machine(&planned.server)).collect();
         for row in self.store.runs(&RunFilter { ended: Some(true), ..RunFilter::default() }).await? {
-            if names.contains(&row.new.environment) || row.final_exit != Some(0) {
+            let no_plan = row.new.kind == super::procedure::KIND;
+            if no_plan || names.contains(&row.new.environment) || row.final_exit != Some(0) {
                 continue;
             }
             let other: Plan = serde_json::from_str(&self.store.document(row.new.plan).await?)

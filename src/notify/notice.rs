@@ -16,6 +16,14 @@ pub enum NoticeKind {
     GateExpiring,
     /// A run has ended.
     RunEnded,
+    /// An activity of a procedure waits for somebody.
+    ActivityWaits,
+    /// It still does.
+    ActivityReminded,
+    /// It should have been done by now.
+    ActivityOverdue,
+    /// A procedure tells something.
+    Told,
 }
 
 impl NoticeKind {
@@ -27,6 +35,10 @@ impl NoticeKind {
             Self::GateDecided => "gate_decided",
             Self::GateExpiring => "gate_expiring",
             Self::RunEnded => "run_ended",
+            Self::ActivityWaits => "activity_waits",
+            Self::ActivityReminded => "activity_reminded",
+            Self::ActivityOverdue => "activity_overdue",
+            Self::Told => "told",
         }
     }
 }

@@ -48,6 +48,19 @@ pub enum Answer {
     Choice(String),
 }
 
+impl Answer {
+    /// The answer of a word on the command line; what is no fixed one is a branch.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "done" => Self::Done,
+            "yes" => Self::Yes,
+            "no" => Self::No,
+            branch => Self::Choice(branch.to_owned()),
+        }
+    }
+}
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

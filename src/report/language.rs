@@ -30,6 +30,7 @@ macro_rules! texts {
 }
 
 pub mod journal;
+pub mod procedures;
 pub mod records;
 
 texts! {
@@ -275,7 +276,13 @@ mod tests {
             found
         };
         let all = |language| {
-            [catalogue(language), journal::catalogue(language), records::catalogue(language)].concat()
+            [
+                catalogue(language),
+                journal::catalogue(language),
+                records::catalogue(language),
+                procedures::catalogue(language),
+            ]
+            .concat()
         };
         for ((name, en), (_, es)) in all(Language::En).into_iter().zip(all(Language::Es)) {
             assert_eq!(arguments(&en), arguments(&es), "{name}");

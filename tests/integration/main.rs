@@ -16,6 +16,7 @@ mod documents;
 mod lab;
 mod modules;
 mod procedure;
+mod procedures;
 mod scenarios;
 mod store;
 mod support;

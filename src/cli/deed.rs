@@ -1,0 +1,84 @@
+//! What a person does in a procedure, as the command line says it.
+
+use super::CliError;
+use crate::{
+    executor::{Site, procedure::Deed},
+    model::Digest,
+    procedure::Answer,
+};
+use clap::Args;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Largest file of evidence, in bytes.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What is answered.
+#[derive(Args, Default)]
+pub struct DeedArgs {
+    /// The answer: yes, no, done, or the word of a branch
+    #[arg(long, value_name = "WORD")]
+    answer: Option<String>,
+    /// Why, or what was done
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// A field of a request; as often as needed
+    #[arg(long = "field", value_name = "NAME=VALUE")]
+    field: Vec<String>,
+    /// A file of evidence, up to 64 MiB; as often as needed
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    attach: Vec<PathBuf>,
+    /// The number under which another process was opened
+    #[arg(long, value_name = "NUMBER")]
+    reference: Option<String>,
+}
+
+impl DeedArgs {
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.reason.clone()
+    }
+
+    /// Whether anything was said that answers an activity.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.answer.is_some() || !self.field.is_empty() || !self.attach.is_empty() || self.reference.is_some()
+    }
+
+    /// The deed, its files in the depot.
+    pub fn deed(&self, site: &Site) -> Result<Deed, CliError> {
+        let mut fields = BTreeMap::new();
+        for text in &self.field {
+            let Some((name, value)) = text.split_once('=') else {
+                return Err(CliError::input(format!("`{text}` is not NAME=VALUE")));
+            };
+            if fields.insert(name.to_owned(), value.to_owned()).is_some() {
+                return Err(CliError::input(format!("field `{name}` is given twice")));
+            }
+        }
+        let evidence: Result<Vec<_>, _> = self.attach.iter().map(|path| keep(site, path)).collect();
+        Ok(Deed {
+            answer: self.answer.as_deref().map(Answer::parse),
+            reason: self.reason.clone().unwrap_or_default(),
+            fields,
+            evidence: evidence?,
+            reference: self.reference.clone(),
+            except: None,
+        })
+    }
+}
+
+/// Puts a file into the depot, which keeps it under its content's digest and never overwrites.
+pub fn keep(site: &Site, path: &Path) -> Result<Digest, CliError> {
+    let shown = path.display().to_string();
+    let fault = |error: std::io::Error| CliError::input(format!("`{shown}`: {error}"));
+    let file = std::fs::File::open(path).map_err(fault)?;
+    if !file.metadata().map_err(fault)?.is_file() {
+        return Err(CliError::input(format!("`{shown}` is not a file")));
+    }
+    let blob = site.depot.put_reader(file, &shown, FILE_BYTES_MAX);
+    Ok(blob.map_err(|error| CliError::from(crate::executor::ExecutorError::from(error)))?.digest)
+}

@@ -1,0 +1,236 @@
+//! Procedures' runs where all runs are shown: what they are, where they stand, what they wait for.
+
+use super::{CliError, Format, Terminal, records::Records};
+use crate::{
+    executor::{self, procedure::Stored},
+    model::{ExitCode, Language, RunId, Timestamp},
+    procedure::{Activity, ActivityKind, Effect, decide, state::Position},
+    report::{
+        deeds, escape,
+        language::{self as words, procedures as say, records as common},
+        lines::Lines,
+        moment,
+    },
+    store::{RunRow, Store},
+};
+use serde_json::{Value as Json, json};
+
+/// Columns of a moment with its seconds.
+const MOMENT_COLUMNS: usize = 19;
+
+/// Whether a row is a procedure's run.
+#[must_use]
+pub fn is_one(row: &RunRow) -> bool {
+    row.new.kind == executor::procedure::KIND
+}
+
+/// A procedure's run with what it wants now.
+pub struct Standing {
+    /// As the store has it.
+    pub stored: Stored,
+    /// What it waits for; nothing once it has ended or while the program itself must go on.
+    pub waits: Option<Effect>,
+    /// When it was looked at.
+    pub now: Timestamp,
+}
+
+impl Standing {
+    /// Loads a run and asks what it wants.
+    pub async fn load(store: &Store, id: &RunId) -> Result<Self, CliError> {
+        let stored = executor::procedure::load(store, id).await?;
+        let now = store.now().await?;
+        let waits = decide(&stored.run, now).into_iter().find(|effect| effect.waits_for().is_some());
+        Ok(Self { stored, waits, now })
+    }
+
+    /// What it is called: number, title, system.
+    pub fn title(&self, language: Language) -> String {
+        let run = &self.stored.run;
+        let system = run.header.system.as_ref().map(|system| format!(" ({system})")).unwrap_or_default();
+        escape::capped(&format!("{} {}{system}", run.procedure.number, run.procedure.title.of(language)), 200)
+    }
+
+    /// The open activity.
+    pub fn activity(&self) -> Option<&Activity> {
+        self.stored.run.current().map(|(activity, _)| activity)
+    }
+
+    /// Since when it is open.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.stored.run.current().map(|(_, open)| open.since)
+    }
+
+    /// When the open activity should be done.
+    pub fn due(&self) -> Option<Timestamp> {
+        let (activity, open) = self.stored.run.current()?;
+        let seconds = i64::try_from(activity.deadline_seconds?).ok()?;
+        Some(open.since.plus_seconds(seconds))
+    }
+
+    /// Whether the deadline is over.
+    pub fn overdue(&self) -> bool {
+        self.due().is_some_and(|due| due <= self.now)
+    }
+
+    /// Roles that are waited for.
+    pub fn roles(&self) -> Vec<String> {
+        let roles = self.waits.as_ref().and_then(Effect::waits_for).unwrap_or_default();
+        roles.iter().map(ToString::to_string).collect()
+    }
+
+    /// The run that was opened for the open activity and has not ended.
+    pub fn called(&self) -> Option<&RunId> {
+        let (_, open) = self.stored.run.current()?;
+        open.run.as_ref().filter(|_| open.exit.is_none())
+    }
+
+    /// Activities for which an exception is wanted.
+    pub fn missing(&self) -> Vec<String> {
+        match &self.waits {
+            Some(Effect::AskExceptions { missing, .. }) => missing.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The command that leads on.
+    pub fn next(&self) -> Option<String> {
+        let id = &self.stored.run.header.id;
+        if let Some(first) = self.missing().first() {
+            return Some(format!("esclusa do {id} --except {first}"));
+        }
+        match (&self.stored.run.position, &self.waits, self.called()) {
+            (Position::Ended(_), ..) => None,
+            (_, Some(_), _) => Some(format!("esclusa do {id}")),
+            (.., Some(called)) => Some(format!("esclusa show {called}")),
+            _ => Some(format!("esclusa resume {id}")),
+        }
+    }
+
+    /// How it stands, in words.
+    pub fn state(&self, language: Language) -> String {
+        match &self.stored.run.position {
+            Position::Ended(outcome) => say::ended(language, escape::capped(outcome, 60)),
+            Position::Next(next) => say::waits_for(language, next, &self.stored.row.state),
+            Position::At(open) => {
+                let what = self.activity().map_or("", |activity| activity.text.of(language));
+                say::waits_for(language, &open.activity, escape::capped(what, 300))
+            }
+        }
+    }
+
+    /// Its lines on a page.
+    pub fn describe(&self, zone: &str, language: Language, lines: &mut Lines) {
+        lines.heading(&self.title(language));
+        lines.pair(&common::run_label(language), self.stored.run.header.id.as_str());
+        lines.pair(&common::state_label(language), &self.state(language));
+        let roles = self.roles();
+        if !roles.is_empty() {
+            lines.pair(&say::for_label(language), &roles.join(", "));
+        }
+        if let Some(Effect::AwaitExternal { reference, .. }) = &self.waits {
+            lines.pair(&say::reference_label(language), &escape::capped(reference, 200));
+        }
+        if let Some(called) = self.called() {
+            lines.pair(&say::for_label(language), &format!("{} {called}", common::run_label(language)));
+        }
+        let missing = self.missing();
+        if !missing.is_empty() {
+            lines.pair(&say::missing_label(language), &missing.join(", "));
+        }
+        if let Some(since) = self.since() {
+            lines.pair(&say::since_label(language), &moment::words(since, zone, language));
+        }
+        if let Some(due) = self.due() {
+            let due = moment::words(due, zone, language);
+            let due = if self.overdue() { say::overdue(language, due) } else { due };
+            lines.pair(&say::due_label(language), &due);
+        }
+        if let Some(next) = self.next() {
+            lines.pair(&common::next_label(language), &next);
+        }
+    }
+
+    /// The same for machines.
+    pub fn document(&self) -> Json {
+        let Stored { row, run, .. } = &self.stored;
+        let outcome = match &run.position {
+            Position::Ended(outcome) => Some(outcome),
+            _ => None,
+        };
+        let activity = self.activity();
+        json!({
+            "run": run.header.id, "kind": row.new.kind, "procedure": run.header.procedure,
+            "system": run.header.system, "requester": run.header.requester, "reason": run.header.reason,
+            "state": row.state, "outcome": outcome, "exit": row.final_exit,
+            "opened_at": row.opened_at.to_string(), "ended_at": row.ended_at.map(|at| at.to_string()),
+            "activity": activity.map(|activity| &activity.id), "activity_kind": activity.map(|one| one.kind),
+            "text": activity.map(|activity| &activity.text), "waits_for": self.roles(),
+            "waits_for_run": self.called(), "missing": self.missing(), "since": self.since().map(|at| at.to_string()),
+            "due": self.due().map(|at| at.to_string()), "overdue": self.overdue(), "next": self.next(),
+        })
+    }
+
+    /// The code with which a verb that meets the run ends.
+    pub fn code(&self) -> ExitCode {
+        match (self.stored.row.final_exit, &self.waits) {
+            (Some(exit), _) => executor::code(exit),
+            (None, Some(_)) => ExitCode::Waiting,
+            (None, None) if self.called().is_some() => ExitCode::Waiting,
+            (None, None) => ExitCode::Interrupted,
+        }
+    }
+}
+
+/// Prints where a run stands.
+pub async fn print(
+    store: &Store,
+    terminal: &Terminal,
+    id: &RunId,
+    language: Language,
+) -> Result<ExitCode, CliError> {
+    let standing = Standing::load(store, id).await?;
+    match terminal.format {
+        Format::Json => terminal.json(&standing.document()),
+        _ => terminal.result(&format!("{} {}", id, standing.state(language))),
+    }
+    Ok(standing.code())
+}
+
+/// Shows one run: where it stands and its journal.
+pub async fn show(records: &Records, terminal: &Terminal, id: &RunId) -> Result<ExitCode, CliError> {
+    let language = records.language(terminal, None);
+    let standing = Standing::load(&records.store, id).await?;
+    let Stored { run, events, .. } = &standing.stored;
+    if terminal.format == Format::Json {
+        let rows = records.store.events(id).await?;
+        let journal = rows.iter().zip(events).map(|(row, (event, at))| {
+            json!({ "seq": row.seq, "at": at.to_string(), "hash": row.hash, "event": event })
+        });
+        let mut document = standing.document();
+        document["journal"] = journal.collect();
+        document["header"] = json!(run.header);
+        terminal.json(&document);
+        return Ok(ExitCode::Done);
+    }
+    if terminal.format == Format::Junit {
+        return Err(CliError::input("a procedure's run has no JUnit form"));
+    }
+    let mut lines = Lines::default();
+    standing.describe(&records.zone, language, &mut lines);
+    if let Some(reason) = &run.header.reason {
+        lines.pair(&words::reason_label(language), &escape::capped(reason, 400));
+    }
+    lines.heading(&common::heading_journal(language));
+    for (event, at) in events {
+        let when = moment::exact(*at, &records.zone);
+        lines.named(&when, MOMENT_COLUMNS, &escape::capped(&deeds::words(event, language), 800));
+    }
+    terminal.result(lines.text().trim_start_matches('\n'));
+    Ok(ExitCode::Done)
+}
+
+/// Whether people answer an activity with a reason that must not be empty.
+#[must_use]
+pub fn asks_reason(activity: &Activity) -> bool {
+    matches!(activity.kind, ActivityKind::Decision | ActivityKind::Gate | ActivityKind::External)
+}

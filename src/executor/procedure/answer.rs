@@ -1,0 +1,184 @@
+//! What a person does at a procedure's run: an answer, a start, another process, an exception.
+
+use super::{open::nobody, pen::Pen};
+use crate::{
+    executor::{ExecutorError, Site},
+    model::{Digest, Person, Role, RunId, Timestamp},
+    procedure::{Activity, ActivityId, Answer, Effect, Event, FieldKind, ProcedureRun, decide},
+};
+use std::collections::BTreeMap;
+
+/// What a person does.
+#[derive(Debug, Clone, Default)]
+pub struct Deed {
+    /// The answer; where there is only one, it need not be said.
+    pub answer: Option<Answer>,
+    /// Why.
+    pub reason: String,
+    /// Fields of a request.
+    pub fields: BTreeMap<String, String>,
+    /// Files in the depot.
+    pub evidence: Vec<Digest>,
+    /// The number under which another process was opened.
+    pub reference: Option<String>,
+    /// The activity that is left out, and until when.
+    pub except: Option<(ActivityId, Option<Timestamp>)>,
+}
+
+/// The roles in which a person can act at the run now.
+#[must_use]
+pub fn roles_of(run: &ProcedureRun, person: &Person, now: Timestamp) -> Vec<Role> {
+    let effects = decide(run, now);
+    let roles = effects.iter().find_map(Effect::waits_for).unwrap_or_default();
+    roles.iter().filter(|role| !person.machine && person.roles.contains(*role)).cloned().collect()
+}
+
+/// Records what the caller did at `expected`, which must be open.
+pub async fn answer(site: &Site, id: &RunId, expected: &ActivityId, deed: Deed) -> Result<(), ExecutorError> {
+    let person = person(site)?;
+    if let Some(lost) = deed.evidence.iter().find(|digest| !site.depot.contains(digest)) {
+        return Err(ExecutorError::input(format!("the depot has no file {lost}")));
+    }
+    let mut pen = Pen::take(site, id).await?;
+    let result = act(site, &mut pen, person, expected, deed).await;
+    pen.release().await;
+    result
+}
+
+async fn act(
+    site: &Site,
+    pen: &mut Pen<'_>,
+    person: &Person,
+    expected: &ActivityId,
+    deed: Deed,
+) -> Result<(), ExecutorError> {
+    let now = site.store.now().await?;
+    let event = event(&pen.run, person, expected, deed, now)?;
+    check_packages(site, &pen.run, &event)?;
+    pen.run.admit(&event, &site.people).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
+    pen.append(event, Vec::new()).await
+}
+
+/// Ends the run for good.
+pub async fn cancel(site: &Site, id: &RunId, reason: &str) -> Result<(), ExecutorError> {
+    let person = person(site)?;
+    let mut pen = Pen::take(site, id).await?;
+    let result = match role(person, &pen.run.procedure.exceptions, "end this run") {
+        Ok(role) => {
+            let event = Event::Cancelled { by: person.name.clone(), role, reason: reason.to_owned() };
+            match pen.run.admit(&event, &site.people) {
+                Ok(()) => pen.append(event, Vec::new()).await,
+                Err(refusal) => Err(ExecutorError::refused(refusal.to_string())),
+            }
+        }
+        Err(error) => Err(error),
+    };
+    pen.release().await;
+    result
+}
+
+fn person(site: &Site) -> Result<&Person, ExecutorError> {
+    site.caller.person.as_ref().filter(|person| !person.machine).ok_or_else(|| nobody(site))
+}
+
+/// The event of a deed; the run judges it when it is appended.
+fn event(
+    run: &ProcedureRun,
+    person: &Person,
+    expected: &ActivityId,
+    deed: Deed,
+    now: Timestamp,
+) -> Result<Event, ExecutorError> {
+    let Some((activity, _)) = run.current().filter(|(activity, _)| activity.id == *expected) else {
+        return Err(ExecutorError::refused(format!("`{expected}` is not the open activity")));
+    };
+    let (id, by, reason) = (activity.id.clone(), person.name.clone(), deed.reason);
+    if let Some((left_out, until)) = deed.except {
+        let role = role(person, &run.procedure.exceptions, &format!("except `{left_out}`"))?;
+        return Ok(Event::Excepted { activity: left_out, by, role, reason, until });
+    }
+    let effects = decide(run, now);
+    let Some(effect) = effects.iter().find(|effect| effect.waits_for().is_some()) else {
+        return Err(ExecutorError::refused(format!("nobody is waited for at `{id}`")));
+    };
+    if let Effect::AskExceptions { missing, .. } = effect {
+        let names: Vec<_> = missing.iter().map(ToString::to_string).collect();
+        return Err(ExecutorError::Refused {
+            words: format!("`{id}` cannot close: {} missing", names.join(", ")),
+            hint: names.first().map(|first| format!("leave it out with `--except {first} --reason TEXT`")),
+        });
+    }
+    let role = role(person, effect.waits_for().unwrap_or_default(), &format!("act at `{id}`"))?;
+    let evidence = deed.evidence;
+    Ok(match effect {
+        Effect::AskToStart { .. } => Event::StartAllowed { activity: id, by, role },
+        Effect::OpenExternal { .. } => {
+            let reference = deed.reference.unwrap_or_default();
+            if reference.trim().is_empty() {
+                return Err(ExecutorError::input_hint(
+                    format!("`{id}` opens another process, which has a reference of its own"),
+                    "give its number with `--reference NUMBER`",
+                ));
+            }
+            Event::ExternalOpened { activity: id, by, role, reference, sent: evidence }
+        }
+        Effect::AwaitExternal { .. } => {
+            let answer = said(activity, deed.answer)?;
+            Event::ExternalReturned { activity: id, by, role, answer, reason, evidence }
+        }
+        _ => {
+            let answer = said(activity, deed.answer)?;
+            Event::Answered { activity: id, by, role, answer, reason, fields: deed.fields, evidence }
+        }
+    })
+}
+
+/// The answer that was given, or the only one that there is.
+fn said(activity: &Activity, answer: Option<Answer>) -> Result<Answer, ExecutorError> {
+    let words = words(activity);
+    match answer {
+        Some(answer) => Ok(answer),
+        None if words.len() == 1 && activity.targets.next.is_some() => Ok(Answer::Done),
+        None => Err(ExecutorError::input_hint(
+            format!("`{}` needs an answer", activity.id),
+            format!("give it with `--answer {}`", words.join("|")),
+        )),
+    }
+}
+
+/// The words with which an activity can be answered.
+fn words(activity: &Activity) -> Vec<String> {
+    let targets = &activity.targets;
+    let fixed = [("done", &targets.next), ("yes", &targets.on_yes), ("no", &targets.on_no)];
+    let fixed = fixed.iter().filter(|(_, target)| target.is_some()).map(|(word, _)| (*word).to_owned());
+    fixed.chain(targets.branches.keys().cloned()).collect()
+}
+
+/// One of `roles` that the person has.
+fn role(person: &Person, roles: &[Role], what: &str) -> Result<Role, ExecutorError> {
+    roles.iter().find(|role| person.roles.contains(*role)).cloned().ok_or_else(|| {
+        let names: Vec<_> = roles.iter().map(ToString::to_string).collect();
+        ExecutorError::Refused {
+            words: format!("`{}` cannot {what}: none of the roles {}", person.name, names.join(", ")),
+            hint: Some(
+                "see who has them in the people file, and what waits for you with `esclusa todo`".into(),
+            ),
+        }
+    })
+}
+
+/// A package that is handed in must have been taken in.
+fn check_packages(site: &Site, run: &ProcedureRun, event: &Event) -> Result<(), ExecutorError> {
+    let Event::Answered { activity, fields, .. } = event else { return Ok(()) };
+    let Some(activity) = run.procedure.activity(activity) else { return Ok(()) };
+    for spec in activity.fields.iter().filter(|spec| spec.kind == FieldKind::Package) {
+        let digest = fields.get(&spec.name).and_then(|text| Digest::parse(text));
+        if digest.is_some_and(|digest| !site.depot.contains(&digest)) {
+            return Err(ExecutorError::input_hint(
+                format!("field `{}`: the depot has no such package", spec.name),
+                "hand it in with `--attach FILE` at the same time",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Procedures' runs: opened, replayed and taken as far as they go without a person.
+//!
+//! They lie beside the other runs, under the same leases and in the same kind of journal. While a
+//! person is waited for no process lives; whoever answers takes the run on.
+
+mod advance;
+mod answer;
+mod document;
+mod open;
+mod pen;
+mod subordinate;
+mod telling;
+
+pub use advance::{go_on, go_on_all};
+pub use answer::{Deed, answer, cancel, roles_of};
+pub use open::{Request, Stored, load, open, parse};
+
+/// The kind of a procedure's run in the store.
+pub const KIND: &str = "procedure";
+
+/// What stands in the place of an environment: a procedure goes through several.
+pub const ENVIRONMENT: &str = "procedures";

@@ -1,0 +1,80 @@
+//! Events of a procedure's run in words.
+
+use crate::{
+    model::Language,
+    procedure::{Answer, Event, Took},
+};
+
+/// One event as a line: the activity, who, what, why.
+#[must_use]
+pub fn words(event: &Event, language: Language) -> String {
+    let es = language == Language::Es;
+    let word = |spanish: &'static str, english: &'static str| if es { spanish } else { english };
+    let because = |reason: &str| if reason.trim().is_empty() { String::new() } else { format!(": {reason}") };
+    match event {
+        Event::ActivityOpened { activity, attempt: 1 } => format!("{activity} {}", word("abierta", "opened")),
+        Event::ActivityOpened { activity, attempt } => {
+            format!("{activity} {} ({attempt})", word("abierta de nuevo", "opened again"))
+        }
+        Event::Answered { activity, by, role, answer, reason, fields, .. } => {
+            let fields: String = fields.iter().map(|(name, value)| format!("; {name}: {value}")).collect();
+            format!("{activity} {by} ({role}): {}{}{fields}", self::answer(answer, language), because(reason))
+        }
+        Event::StartAllowed { activity, by, role } => {
+            format!("{activity} {} {by} ({role})", word("puede iniciar, según", "may start, says"))
+        }
+        Event::CallStarted { activity, run } => format!("{activity} {} {run}", word("ejecución", "run")),
+        Event::CallEnded { activity, run, exit } => {
+            format!("{activity} {} {run} ({exit})", word("terminó la ejecución", "ended: run"))
+        }
+        Event::Measured { activity, good: true, .. } => {
+            format!("{activity} {}", word("verificaciones buenas", "checks good"))
+        }
+        Event::Measured { activity, good: false, .. } => {
+            format!("{activity} {}", word("verificaciones malas", "checks bad"))
+        }
+        Event::Performed { activity, .. } => format!("{activity} {}", word("hecha", "done")),
+        Event::ExternalOpened { activity, by, role, reference, .. } => {
+            format!("{activity} {by} ({role}): {} {reference}", word("abierto con", "opened as"))
+        }
+        Event::ExternalReturned { activity, by, role, answer, reason, .. } => {
+            format!("{activity} {by} ({role}): {}{}", self::answer(answer, language), because(reason))
+        }
+        Event::LimitReached { activity, times, opens } => {
+            format!("{activity} {times} {} → {opens}", word("veces: límite", "times: the limit"))
+        }
+        Event::Excepted { activity, by, role, reason, .. } => {
+            format!("{activity} {} {by} ({role}){}", word("exceptuada por", "excepted by"), because(reason))
+        }
+        Event::Completed { activity, took, next } => {
+            let way = match took {
+                Took::Yes => word(" (sí)", " (yes)").to_owned(),
+                Took::No => " (no)".to_owned(),
+                Took::Branch(word) => format!(" ({word})"),
+                Took::Next | Took::Limit => String::new(),
+            };
+            format!("{activity}{way} → {next}")
+        }
+        Event::Reminded { activity, number } => {
+            format!("{activity} {} {number}", word("recordatorio", "reminder"))
+        }
+        Event::DeadlinePassed { activity } => format!("{activity} {}", word("plazo vencido", "overdue")),
+        Event::Cancelled { by, role, reason } => {
+            format!("{} {by} ({role}){}", word("terminada por", "ended by"), because(reason))
+        }
+        Event::Closed { end, outcome } => format!("{end} {}: {outcome}", word("cerrada", "closed")),
+        Event::Unknown => word("evento de una versión posterior", "an event of a later version").to_owned(),
+    }
+}
+
+/// An answer in one word.
+fn answer(answer: &Answer, language: Language) -> &str {
+    match (answer, language) {
+        (Answer::Done, Language::Es) => "hecho",
+        (Answer::Done, Language::En) => "done",
+        (Answer::Yes, Language::Es) => "sí",
+        (Answer::Yes, Language::En) => "yes",
+        (Answer::No, _) => "no",
+        (Answer::Choice(word), _) => word,
+    }
+}

@@ -1,0 +1,40 @@
+//! What people are told and asked in procedures.
+
+use crate::model::Language;
+
+texts! {
+    nothing_to_do(name) { en: "Nothing waits for you, {name}.", es: "Nada lo espera, {name}." }
+    nothing_at_all() { en: "Nothing waits for anybody.", es: "Nada espera a nadie." }
+    since_label() { en: "Since", es: "Desde" }
+    due_label() { en: "Due", es: "Plazo" }
+    overdue(moment) { en: "{moment}: OVERDUE", es: "{moment}: VENCIDO" }
+    for_label() { en: "Waits for", es: "Espera a" }
+    missing_label() { en: "Missing", es: "Falta" }
+    reference_label() { en: "Reference", es: "Radicado" }
+    waits_for(id, what) { en: "{id} waits: {what}", es: "{id} espera: {what}" }
+    ended(outcome) { en: "ended: {outcome}", es: "terminó: {outcome}" }
+    recorded(id) { en: "recorded: {id}", es: "registrada: {id}" }
+    opened(id) { en: "opened: run {id}", es: "abierta: ejecución {id}" }
+    ask_answer() { en: "Answer", es: "Respuesta" }
+    ask_reason() { en: "Reason", es: "Motivo" }
+    ask_text() { en: "What was done", es: "Qué se hizo" }
+    ask_reference() { en: "Reference of the other process", es: "Radicado del otro proceso" }
+    ask_files(wanted) {
+        en: "Files of evidence, at least {wanted}, with a blank between them",
+        es: "Archivos de evidencia, al menos {wanted}, separados por un espacio"
+    }
+    answer_done() { en: "done", es: "hecho" }
+    answer_yes() { en: "yes", es: "sí" }
+    answer_no() { en: "no", es: "no" }
+    standing_done() { en: "done", es: "hecha" }
+    standing_attested(names) { en: "attested by {names}", es: "atestada por {names}" }
+    standing_excepted(name, why) { en: "excepted by {name}: {why}", es: "exceptuada por {name}: {why}" }
+    standing_excepted_until(name, moment, why) {
+        en: "excepted by {name} until {moment}: {why}",
+        es: "exceptuada por {name} hasta {moment}: {why}"
+    }
+    standing_missing() { en: "MISSING", es: "FALTA" }
+    standing_not_taken() { en: "not on the way taken", es: "no está en el camino tomado" }
+    complete(count) { en: "complete: {count} activities, none is missing", es: "completa: {count} actividades, no falta ninguna" }
+    incomplete(count) { en: "{count} activities are missing", es: "faltan {count} actividades" }
+}
