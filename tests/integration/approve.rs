@@ -1,7 +1,7 @@
 //! Deciding at a gate with the program itself: who may, who may not, and what is on the record after it.
 
 mod ground;
-mod keyboard;
+pub mod keyboard;
 
 use esclusa::{
     approval::{Refusal, Verdict},

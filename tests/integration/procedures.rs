@@ -1,5 +1,6 @@
 //! Runs of procedures, as the persons involved do them: the real program, a store in a file, no server.
 
+use super::approve::keyboard::{DOWN, Session};
 use serde_json::Value as Json;
 use std::{
     collections::BTreeMap,
@@ -94,10 +95,8 @@ impl Office {
 
     /// Every procedure's run, the oldest first.
     fn runs(&self) -> Vec<Json> {
-        let mut runs = Vec::new();
-        for verb in ["status", "history"] {
-            runs.extend(self.json(&[verb])["procedures"].as_array().unwrap().clone());
-        }
+        let procedures = |verb: &str| self.json(&[verb])["procedures"].as_array().unwrap().clone();
+        let mut runs = [procedures("status"), procedures("history")].concat();
         runs.sort_by_key(|run| run["run"].as_str().unwrap().to_owned());
         runs
     }
@@ -162,6 +161,7 @@ fn play(office: &Office, mut script: Script, fault: Option<u64>) -> (Json, bool)
         true
     };
     act("eva", &new);
+    let mut given = BTreeMap::<String, usize>::new();
     for _ in 0..60 {
         let run = office.runs().swap_remove(0);
         if !run["outcome"].is_null() {
@@ -182,20 +182,28 @@ fn play(office: &Office, mut script: Script, fault: Option<u64>) -> (Json, bool)
         } else {
             let turns = script.get_mut(activity).unwrap_or_else(|| panic!("{activity} was not expected"));
             let (person, words) = turns[0].clone();
-            let before = office.journal(id).len();
             let through = act(person, &[&["do", activity][..], &words].concat());
             // A killed process may or may not have recorded the answer; the run knows.
-            let answered = |event: &Json| {
-                ["answered", "external_opened", "external_returned"]
-                    .iter()
-                    .any(|name| event["event"] == *name)
-            };
-            if through || office.journal(id)[before..].iter().any(answered) {
+            if through || said(&office.journal(id), activity) > said_before(&given, activity) {
+                *given.entry(activity.to_owned()).or_default() += 1;
                 turns.remove(0);
             }
         }
     }
     panic!("the run does not end: {:?}", office.runs());
+}
+
+/// How often an activity was answered, or its other process opened.
+fn said(journal: &[Json], activity: &str) -> usize {
+    let said = |event: &&Json| {
+        let names = ["answered", "external_opened", "external_returned"];
+        event["activity"] == activity && names.iter().any(|name| event["event"] == *name)
+    };
+    journal.iter().filter(said).count()
+}
+
+fn said_before(given: &BTreeMap<String, usize>, activity: &str) -> usize {
+    given.get(activity).copied().unwrap_or_default()
 }
 
 /// A branch: its outcome, the number of runs that it takes, and the answers.
@@ -312,11 +320,138 @@ fn a_run_killed_after_any_event_comes_to_the_same_end_with_nothing_done_twice() 
     let (run, _) = play(&whole, script(branch), None);
     let id = run["run"].as_str().unwrap();
     let wanted = whole.journal(id);
-    for event in 1..=wanted.len() as u64 {
-        let office = Office::open();
-        let (run, killed) = play(&office, script(branch), Some(event));
-        assert!(killed, "no process was killed after event {event}");
-        assert_eq!(office.journal(run["run"].as_str().unwrap()), wanted, "killed after event {event}");
-        assert_eq!(office.runs().len(), 2, "killed after event {event}");
+    // Most of the time of each goes into waiting for the disk.
+    let workers = 4;
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            let wanted = &wanted;
+            scope.spawn(move || {
+                for event in (1..=wanted.len() as u64).filter(|event| event % workers == worker) {
+                    let office = Office::open();
+                    let (run, killed) = play(&office, script(branch), Some(event));
+                    assert!(killed, "no process was killed after event {event}");
+                    let journal = office.journal(run["run"].as_str().unwrap());
+                    assert_eq!(journal, *wanted, "killed after event {event}");
+                    assert_eq!(office.runs().len(), 2, "killed after event {event}");
+                }
+            });
+        }
+    });
+}
+
+/// A procedure that is late at once, calls a part of a playbook and leaves a document.
+const LATE: &str = r#"
+kind: procedure
+number: 9.1
+title: {es: Tarea corta, en: Short work}
+roles:
+  director: {es: Director, en: Director}
+  professional: {es: Profesional, en: Professional}
+exceptions: [director]
+activities:
+  - {id: 01, kind: start, text: {es: Inicio, en: Start}, next: 02}
+  - id: 02
+    kind: attest
+    roles: [professional]
+    text: {es: Revisar, en: Look}
+    deadline: 1s
+    remind: 1s
+    next: 03
+  - id: 03
+    kind: remote
+    playbook: "{{ system }}/update"
+    phase: [database]
+    environment: test
+    text: {es: Migrar la base de datos, en: Migrate the database}
+    next: 04
+  - id: 04
+    kind: record
+    text: {es: Informe de lo hecho, en: Report of what was done}
+    next: 05
+  - {id: 05, kind: end, text: {es: Fin, en: End}}
+"#;
+
+#[test]
+fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left_out() {
+    let office = Office::open();
+    let path = office.folder.path();
+    fs::write(path.join("playbooks/late.yaml"), LATE).unwrap();
+    let project = fs::read_to_string(path.join("esclusa.yaml")).unwrap();
+    let notify = "notify: {command: [sh, -c, \"cat >> mails; echo >> mails\"]}\n";
+    fs::write(path.join("esclusa.yaml"), project + notify).unwrap();
+    office.done_as("luis", &["request", "new", "late", "--system", "notes"]);
+    let id = office.runs()[0]["run"].as_str().unwrap().to_owned();
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    office.done_as("luis", &["resume", "--approved"]);
+    let named = |name: &str| office.journal(&id).iter().filter(|event| event["event"] == name).count();
+    assert_eq!((named("deadline_passed"), named("reminded")), (1, 1));
+    let mails = fs::read_to_string(path.join("mails")).unwrap();
+    for word in ["activity_waits", "activity_overdue", "activity_reminded", "Luis Mora"] {
+        assert_eq!(mails.contains(word), word != "Luis Mora", "{word} in {mails}");
     }
+    assert!(office.done_as("luis", &["todo"]).contains("OVERDUE"));
+
+    let refused = office.try_as("luis", &["do", "9.1-02", "--reason", "looked"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let words = text(&refused.stderr);
+    assert!(
+        words.contains("recorded: 9.1-02") && words.contains("runs a phase of a playbook alone"),
+        "{words}"
+    );
+    assert_eq!(named("call_started"), 0);
+    let until = ["--until", "2099-12-31"];
+    let except = ["do", &id, "--except", "9.1-03", "--reason", "the database has nothing to migrate"];
+    office.done_as("ana", &[&except[..], &until].concat());
+    assert_eq!(office.runs()[0]["outcome"], "done");
+    let coverage = office.json(&["coverage", &id]);
+    let of = |id: &str| {
+        let all = coverage["activities"].as_array().unwrap().iter();
+        all.cloned().find(|one| one["activity"] == id).unwrap()
+    };
+    assert_eq!(of("9.1-03")["standing"], "excepted");
+    assert_eq!(of("9.1-03")["by"][0], "ana");
+    let report = of("9.1-04")["evidence"][0].as_str().unwrap().to_owned();
+    let found = Command::new("find").args(["state/depot", "-type", "f"]).current_dir(path).output().unwrap();
+    let hex = report.rsplit(':').next().unwrap();
+    let (tail, found) = (&hex[hex.len() - 32..], text(&found.stdout));
+    let file = found.lines().find(|line| line.ends_with(tail)).unwrap_or_else(|| panic!("{hex} in {found}"));
+    let document = fs::read_to_string(path.join(file)).unwrap();
+    assert!(document.starts_with("# Report of what was done\n"), "{document}");
+    assert!(document.contains("9.1-02 luis (professional): done: looked"), "{document}");
+}
+
+#[test]
+fn a_terminal_asks_in_the_persons_language_within_80_columns() {
+    let office = Office::open();
+    let spanish = || {
+        let people = office.folder.path().join("people.yaml");
+        let text = fs::read_to_string(&people).unwrap().replace("language: en", "language: es");
+        fs::write(people, text).unwrap();
+    };
+    let new = ["request", "new", "ti-p01/3.2.1", "--system", "library"];
+    office.done_as("eva", &[&new[..], &REQUEST].concat());
+    for (language, words) in [("es", "Espera a"), ("en", "Waits for")] {
+        let page = office.done_as("luis", &["todo", "--lang", language]);
+        assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+        assert!(page.contains(words), "{page}");
+    }
+    office.sit_down("luis");
+    spanish();
+    let mut session = Session::start(office.folder.path(), "do 3.2.1-03");
+    session.at("Qué se hizo", "se analizó\r");
+    session.at("Archivos de evidencia", "paper.txt\r");
+    let (code, seen) = session.end();
+    assert_eq!(code, Some(0), "{seen}");
+    office.done_as("luis", &[&["do", "04"][..], &PAPER].concat());
+    spanish();
+    let mut session = Session::start(office.folder.path(), "do 3.2.1-05");
+    session.at("Respuesta", &format!("{DOWN}\r"));
+    session.at("Motivo", "ya existe\r");
+    let (code, seen) = session.end();
+    assert_eq!(code, Some(0), "{seen}");
+    let run = office.runs().swap_remove(0);
+    assert_eq!(run["outcome"], "reused", "{seen}");
+    let journal = office.journal(run["run"].as_str().unwrap());
+    let answer = journal.iter().rfind(|event| event["event"] == "answered").unwrap();
+    assert_eq!((&answer["answer"], &answer["reason"]), (&Json::from("yes"), &Json::from("ya existe")));
 }

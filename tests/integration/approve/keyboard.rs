@@ -4,31 +4,33 @@ use super::{asked, ground::Ground};
 use esclusa::approval::Verdict;
 use std::{
     io::{Read as _, Write as _},
+    path::Path,
     process::{Child, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 const SIGNED: &str = "{each: [director], decide_within: 7d, valid_for: 24h}";
-const DOWN: &str = "\u{1b}[B";
+pub const DOWN: &str = "\u{1b}[B";
 
 /// The program on a terminal of its own.
-struct Session {
+pub struct Session {
     child: Child,
     seen: Arc<Mutex<String>>,
 }
 
 impl Session {
     fn open(ground: &Ground, arguments: &str) -> Self {
+        Self::start(ground.path(), arguments)
+    }
+
+    /// The program in a project's folder, with nothing else around it.
+    pub fn start(folder: &Path, arguments: &str) -> Self {
         let words = format!("{} {arguments}", env!("CARGO_BIN_EXE_esclusa"));
         let mut command = std::process::Command::new("script");
-        command.args(["-qec", &words, "/dev/null"]).current_dir(ground.path()).env_clear();
+        command.args(["-qec", &words, "/dev/null"]).current_dir(folder).env_clear();
         let path = std::env::var("PATH").unwrap();
-        command
-            .env("PATH", path)
-            .env("HOME", ground.path().join("home"))
-            .env("LANG", "C")
-            .env("TERM", "xterm");
+        command.env("PATH", path).env("HOME", folder.join("home")).env("LANG", "C").env("TERM", "xterm");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let seen = Arc::new(Mutex::new(String::new()));
         let (mut output, into) = (child.stdout.take().unwrap(), Arc::clone(&seen));
@@ -42,7 +44,7 @@ impl Session {
     }
 
     /// Waits until the terminal shows `text`, then types `keys`.
-    fn at(&mut self, text: &str, keys: &str) {
+    pub fn at(&mut self, text: &str, keys: &str) {
         let begun = Instant::now();
         while !self.seen().contains(text) {
             assert!(begun.elapsed() < Duration::from_secs(20), "no {text} in\n{}", self.seen());
@@ -59,7 +61,8 @@ impl Session {
         self.seen.lock().unwrap().clone()
     }
 
-    fn end(mut self) -> (Option<i32>, String) {
+    /// The exit code, and everything that was seen.
+    pub fn end(mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -74,7 +77,7 @@ impl Session {
         std::thread::sleep(Duration::from_millis(100));
         if let Some(folder) = std::env::var_os("ESCLUSA_TEST_PAGES") {
             let file = format!("terminal-{}.txt", self.child.id());
-            std::fs::write(std::path::Path::new(&folder).join(file), self.seen()).unwrap();
+            std::fs::write(Path::new(&folder).join(file), self.seen()).unwrap();
         }
         (status.code(), self.seen())
     }
