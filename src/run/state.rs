@@ -306,6 +306,7 @@ impl Run {
             }
             Event::CancelAsked { by, choice, reason } => {
                 self.cancel = Some((*choice, by.clone(), reason.clone()));
+                self.services_failure = None;
                 self.stuck = None;
                 self.lost = None;
             }
