@@ -405,7 +405,7 @@ fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left
     assert_eq!(office.runs()[0]["outcome"], "done");
     let coverage = office.json(&["coverage", &id]);
     let of = |id: &str| {
-        let all = coverage["activities"].as_array().unwrap().iter();
+        let mut all = coverage["activities"].as_array().unwrap().iter();
         all.find(|one| one["activity"] == id).cloned().unwrap()
     };
     assert_eq!(of("9.1-03")["standing"], "excepted");
