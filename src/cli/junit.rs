@@ -42,6 +42,14 @@ fn case(environment: &str, finding: &FindingSummary) -> (String, Option<String>,
     (name, failure, false)
 }
 
+/// Several runs of a route as one document.
+#[must_use]
+pub fn runs(runs: &[(Run, ExitCode)]) -> String {
+    const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+    let suites = runs.iter().map(|(one, code)| run(one, *code).trim_start_matches(HEAD).to_owned());
+    format!("{HEAD}<testsuites>\n{}</testsuites>\n", suites.collect::<String>())
+}
+
 fn suite(name: &str, cases: &[(String, Option<String>, bool)]) -> String {
     let failures = cases.iter().filter(|(_, failure, _)| failure.is_some()).count();
     let skipped = cases.iter().filter(|(.., skipped)| *skipped).count();

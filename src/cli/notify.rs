@@ -3,9 +3,12 @@
 use super::Terminal;
 use crate::{executor::Site, notify::Courier};
 
-/// Delivers what is due.
+/// Delivers what is due, reminders of gates that close soon among it.
 pub async fn deliver(site: &Site, terminal: &Terminal) {
     let Some(spec) = &site.project.notify else { return };
+    if let Err(error) = site.remind().await {
+        terminal.note(&format!("nobody was reminded of gates that close soon: {error}"));
+    }
     let courier = Courier::new(spec.command.clone(), site.root.clone());
     match courier.deliver_due(&site.store).await {
         Ok(delivered) if delivered.failed + delivered.given_up > 0 => {

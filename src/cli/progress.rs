@@ -120,7 +120,9 @@ impl Watch for MovingLines {
             }
             Event::BackupStarted { .. } => self.at("backup", "copying".to_owned()),
             Event::BackupItemCopied { item, .. } => self.at("backup", format!("{item} copied")),
-            Event::BackupVerified { .. } | Event::BackupFailed { .. } => self.done("backup"),
+            Event::BackupVerified { .. } | Event::BackupAdmitted { .. } | Event::BackupFailed { .. } => {
+                self.done("backup")
+            }
             Event::QuiesceStarted => self.at("services", "stopping".to_owned()),
             Event::ServicesStarting => self.at("services", "starting".to_owned()),
             Event::Quiesced | Event::ServicesStarted | Event::ServicesFailed { .. } => self.done("services"),

@@ -7,7 +7,12 @@ use crate::{
     inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
     model::People,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
+
+pub use crate::store::account;
 
 /// The name of the file that marks a project.
 pub const PROJECT_FILE: &str = "esclusa.yaml";
@@ -82,7 +87,14 @@ fn source(files: &ProjectFiles, path: &str, diagnostics: &mut Diagnostics) -> Op
 pub async fn open(global: &Global) -> Result<Site, CliError> {
     let read = read(global)?;
     refuse_throw_away_store(&read)?;
-    Ok(Site::open(&read.root, read.project, read.inventory, read.people, account()).await?)
+    let mut site = Site::open(&read.root, read.project, read.inventory, read.people, account()).await?;
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        site.ask = Some(std::sync::Arc::new(|what: &str| {
+            let answer = dialoguer::Password::new().with_prompt(what).interact().ok()?;
+            Some(secrecy::SecretString::from(answer))
+        }));
+    }
+    Ok(site)
 }
 
 /// A pipeline's runner is thrown away after the job, and with it a store in its files: the next job
@@ -107,17 +119,4 @@ fn refuse_throw_away_store(read: &Read) -> Result<(), CliError> {
         ));
     }
     Ok(())
-}
-
-/// The operating-system account of this process: by its user id, never by an environment variable.
-#[must_use]
-pub fn account() -> String {
-    let uid = rustix::process::getuid().as_raw().to_string();
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("uid-{uid}"))
 }

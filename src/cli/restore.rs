@@ -2,8 +2,10 @@
 
 use super::{CliError, Global, Terminal, project, run};
 use crate::{
-    executor::{self, Opening},
-    model::ExitCode,
+    backup::{BackupId, Part},
+    executor::{self, ExecutorError, Opening},
+    model::{EnvironmentKind, ExitCode, Language},
+    report::{escape, moment, size},
     run::Goal,
 };
 use clap::Args;
@@ -35,6 +37,24 @@ pub async fn restore(global: &Global, terminal: &Terminal, args: RestoreArgs) ->
             return Err(CliError::input(format!("`{}` begins the ids of several backups", args.backup)));
         }
     };
+    let production = site.environment(&row.environment)?.kind == EnvironmentKind::Production;
+    let id = BackupId::parse(&row.id).map_err(|error| CliError::input(error.to_string()))?;
+    let manifest = site.vault(production).await?.manifest(&id).await.map_err(ExecutorError::from)?;
+    terminal.note(&format!(
+        "backup {} of {} in {}, taken {}:",
+        row.id,
+        row.system,
+        row.environment,
+        moment::short(row.taken_at, &site.project.zone)
+    ));
+    for item in manifest.items.iter().filter(|item| item.item.part != Part::Logs) {
+        terminal.note(&format!(
+            "  {}  {}",
+            escape::visible(&item.item.id),
+            size::words(item.size, Language::En)
+        ));
+    }
+    terminal.note("what is there now is copied first; then it is replaced by what the backup holds.");
     let release = executor::take_in_system(&site, &row.system).await?;
     let opening = Opening {
         goal: Goal::Restore { backup: row.id },

@@ -83,8 +83,13 @@ async fn decided(site: &Site) -> Result<Vec<RunId>, CliError> {
             continue;
         }
         let run = executor::load(&site.store, &row.new.id).await?;
-        let open = matches!(site.verdict(&run).await?, None | Some(crate::approval::Verdict::Open { .. }));
-        if !open && row.state == "waiting" {
+        let verdict = site.verdict(&run).await?;
+        // A run that waits for its window alone has nobody to wait for.
+        let open = match verdict {
+            None => row.state != "waiting_window",
+            Some(verdict) => matches!(verdict, crate::approval::Verdict::Open { .. }),
+        };
+        if !open && matches!(row.state.as_str(), "waiting" | "waiting_window") {
             decided.push(row.new.id);
         }
     }

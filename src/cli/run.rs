@@ -1,6 +1,6 @@
 //! `esclusa run`: one environment, or along the playbook's route.
 
-use super::{CliError, Global, Terminal, documents, project, summary};
+use super::{CliError, Format, Global, Terminal, documents, project, summary};
 use crate::{
     executor::{self, Opening, Patience, Site, Wanted, interrupt::Interrupt},
     model::{EnvironmentName, ExitCode, RunId, Value},
@@ -97,15 +97,21 @@ pub async fn run(global: &Global, terminal: &Terminal, args: RunArgs) -> Result<
     let route = (environments.len() > 1).then(|| uuid::Uuid::now_v7().to_string());
     let interrupt = interrupt(terminal);
     let mut last = ExitCode::Done;
+    let mut ends = Vec::new();
     for environment in environments {
         let opening =
             Opening { goal: Goal::Change, environment, why: args.why.clone(), route: route.clone() };
         let id = executor::open(&site, &release, opening).await?;
-        last = follow(&site, terminal, &id, args.waiting.patience(), &interrupt).await?;
+        last = go(&site, terminal, &id, args.waiting.patience(), &interrupt).await?;
+        ends.push((id.clone(), last));
+        if terminal.format == Format::Text {
+            summary::print(&site, terminal, &id, last).await?;
+        }
         if last != ExitCode::Done {
             break;
         }
     }
+    summary::print_all(&site, terminal, &ends).await?;
     Ok(last)
 }
 
@@ -117,15 +123,23 @@ pub async fn follow(
     patience: Patience,
     interrupt: &Interrupt,
 ) -> Result<ExitCode, CliError> {
+    let code = go(site, terminal, id, patience, interrupt).await?;
+    summary::print(site, terminal, id, code).await?;
+    Ok(code)
+}
+
+/// Drives a run and delivers what is to be told of it.
+async fn go(
+    site: &Site,
+    terminal: &Terminal,
+    id: &RunId,
+    patience: Patience,
+    interrupt: &Interrupt,
+) -> Result<ExitCode, CliError> {
     let watch = super::progress::watch(terminal);
     let result = executor::drive(site, id, patience, interrupt, watch).await;
     super::notify::deliver(site, terminal).await;
-    let code = match result {
-        Ok(code) => code,
-        Err(error) => return Err(error.into()),
-    };
-    summary::print(site, terminal, id, code).await?;
-    Ok(code)
+    Ok(result?)
 }
 
 /// The environments of this call, in order.

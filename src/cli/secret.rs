@@ -240,7 +240,7 @@ async fn remove(
     }
     if known.is_some() {
         terminal.note(&format!(
-            "esclusa.yaml still names it: remove the line `{}`",
+            "esclusa.yaml still names it: remove `{}`, and `secrets:` when nothing else stands under it",
             edit::secret_line(name, &file)
         ));
     }

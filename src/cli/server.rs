@@ -52,7 +52,9 @@ pub async fn server(global: &Global, terminal: &Terminal, args: ServerArgs) -> R
     let ServerVerb::Adopt(args) = args.verb;
     let reason = args.reason.trim().to_owned();
     if reason.chars().count() < REASON_CHARS_MIN {
-        return Err(CliError::input("give a reason that somebody else will understand"));
+        return Err(CliError::input(format!(
+            "give a reason that somebody else will understand: {REASON_CHARS_MIN} characters at least"
+        )));
     }
     let site = project::open(global).await?;
     let environment = run::name(&site, &args.env)?;

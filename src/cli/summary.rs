@@ -28,6 +28,27 @@ pub async fn print(site: &Site, terminal: &Terminal, id: &RunId, code: ExitCode)
     Ok(())
 }
 
+/// Prints the runs of a route as one document: for machines, where people have read each at its end.
+pub async fn print_all(site: &Site, terminal: &Terminal, ends: &[(RunId, ExitCode)]) -> Result<(), CliError> {
+    let [.., (id, code)] = ends else { return Ok(()) };
+    if ends.len() == 1 && terminal.format != Format::Text {
+        return print(site, terminal, id, *code).await;
+    }
+    let mut runs = Vec::new();
+    for (id, code) in ends {
+        runs.push((executor::load(&site.store, id).await?, *code));
+    }
+    match terminal.format {
+        Format::Text => {}
+        Format::Json => {
+            let all: Vec<_> = runs.iter().map(|(run, code)| document(run, *code)).collect();
+            terminal.json(&json!({ "exit": code.number(), "meaning": code.meaning(), "runs": all }));
+        }
+        Format::Junit => terminal.result(&junit::runs(&runs)),
+    }
+    Ok(())
+}
+
 /// The summary as JSON.
 #[must_use]
 pub fn document(run: &Run, code: ExitCode) -> Json {
@@ -78,6 +99,11 @@ fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
             lines.push(format!("  {label:<8} {}", escape::visible(line)));
         }
     }
+    if let Some(hint) =
+        run.failure.as_ref().filter(|_| code != ExitCode::Done).and_then(|failure| failure.hint.as_ref())
+    {
+        lines.push(format!("  {:<8} {}", "hint", escape::visible(hint)));
+    }
     for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
         let words = journal::finding_words(finding, Language::En);
         lines.push(format!("  check    {}", escape::visible(&words)));
@@ -99,6 +125,7 @@ fn backup(run: &Run) -> Option<String> {
         BackupState::Verified(record) => {
             record.replay(&run.header.id).ok().map(|backup| backup.id().to_string())
         }
+        BackupState::Admitted(backup) => Some(backup.clone()),
         _ => None,
     }
 }
@@ -107,8 +134,12 @@ fn backup(run: &Run) -> Option<String> {
 #[must_use]
 pub fn next(run: &Run, code: ExitCode) -> Option<String> {
     let id = &run.header.id;
+    if let (ExitCode::Failed, BackupState::Admitted(backup)) = (code, &run.backup) {
+        return Some(format!("esclusa restore {backup}"));
+    }
     match code {
         ExitCode::Done | ExitCode::Rejected | ExitCode::Expired => None,
+        ExitCode::Interrupted if run.ended.is_some() => None,
         ExitCode::Waiting => Some(format!("esclusa approve {id}; then esclusa resume {id}")),
         ExitCode::WindowClosed | ExitCode::Interrupted | ExitCode::Stuck => {
             Some(format!("esclusa resume {id}"))

@@ -1,9 +1,12 @@
 //! `esclusa wait`: until a run ends or needs somebody.
 
-use super::{CliError, Global, Terminal, project, run, summary};
+use super::{CliError, Global, Terminal, notify, project, run, summary};
 use crate::{executor, model::ExitCode};
 use clap::Args;
 use std::time::{Duration, Instant};
+
+/// Time between two looks at messages to send while waiting.
+const DELIVER_EVERY: Duration = Duration::from_secs(60);
 
 /// Arguments of `esclusa wait`.
 #[derive(Args)]
@@ -21,7 +24,12 @@ pub async fn wait(global: &Global, terminal: &Terminal, args: WaitArgs) -> Resul
     let id = site.store.find_run(&args.run).await?.new.id;
     let interrupt = run::interrupt(terminal);
     let begun = Instant::now();
+    let mut delivered = Instant::now();
     loop {
+        if delivered.elapsed() >= DELIVER_EVERY {
+            notify::deliver(&site, terminal).await;
+            delivered = Instant::now();
+        }
         let row = site.store.run(&id).await?;
         let code = match (row.final_exit, row.state.as_str()) {
             (Some(exit), _) => Some(executor::code(exit)),

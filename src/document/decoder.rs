@@ -220,7 +220,7 @@ impl<'a> Decoder<'a> {
         let help = if braces {
             "a value that begins with `{{` must be quoted"
         } else {
-            "look at the indentation, and at an example: `esclusa explain` shows every key"
+            "look at the indentation, and at an example: `esclusa explain MODULE` shows every key"
         };
         self.error(first_line(node), message, help);
     }

@@ -3,9 +3,9 @@
 use super::{ExecutorError, change::Changing, journal::Extra, look};
 use crate::{
     backup::{BackupId, Estimate, Header, Item, Part, Purpose},
-    model::{ServerName, Status},
+    model::{BackupRule, ServerName, Status, Timestamp},
     run::{BackupState, Event, Failure, Goal},
-    store::BackupRow,
+    store::{BackupFilter, BackupRow},
     transport::Frame,
     vault::{Spool, Vault, VaultError},
 };
@@ -79,6 +79,11 @@ impl Changing<'_> {
         };
         let vault = self.vault().await?;
         vault.sweep().await?;
+        if let Some((id, taken_at)) = self.admitted(&vault).await? {
+            self.quiesce_once().await?;
+            let event = Event::BackupAdmitted { backup: id.to_string(), taken_at };
+            return Ok(self.journal.append(event).await?);
+        }
         let estimates = self.estimates(&backup.items).await?;
         let wanted: u64 = estimates.values().map(|estimate| estimate.bytes).sum();
         let free = vault.free_space()?;
@@ -88,12 +93,7 @@ impl Changing<'_> {
                 format!("the backup needs about {wanted} bytes and the vault has {free} free"),
             ));
         }
-        if !self.loaded.plan.quiesce.is_empty() && !self.journal.run().quiesced {
-            self.quiesce()
-                .await
-                .map_err(|error| lost(&self.loaded.plan.quiesce[0].server, error))?
-                .map_err(CopyError::Failed)?;
-        }
+        self.quiesce_once().await?;
         let id = self.backup_id("")?;
         self.journal.append(Event::BackupStarted { backup: id.to_string() }).await?;
         let mut spool = vault.begin(self.header(&id, Purpose::Full, backup.items.clone()).await?).await?;
@@ -107,6 +107,48 @@ impl Changing<'_> {
         let extra = Extra { backups: vec![row], ..Extra::default() };
         self.journal.append_with(vec![Event::BackupVerified { record: verified.record() }], extra).await?;
         Ok(())
+    }
+
+    /// The newest backup that the policy admits in place of the run's own, read back now.
+    async fn admitted(&self, vault: &Vault) -> Result<Option<(BackupId, Timestamp)>, CopyError> {
+        let (rule, goal) = {
+            let run = self.journal.run();
+            (run.header.judged.backup.clone(), run.header.goal.clone())
+        };
+        let BackupRule::MaxAgeSeconds(seconds) = rule else { return Ok(None) };
+        if goal != Goal::Change {
+            return Ok(None);
+        }
+        let now = self.site.store.now().await.map_err(ExecutorError::from)?;
+        let filter = BackupFilter {
+            system: Some(self.loaded.plan.system.clone()),
+            environment: Some(self.loaded.plan.environment.clone()),
+            ..BackupFilter::default()
+        };
+        let rows = self.site.store.backups(&filter).await.map_err(ExecutorError::from)?;
+        let young = rows.into_iter().filter(|row| {
+            !row.id.starts_with(SAFETY_PREFIX)
+                && row.broken.is_none()
+                && now.seconds_since(row.taken_at) <= seconds
+        });
+        for row in young {
+            let Ok(id) = BackupId::parse(&row.id) else { continue };
+            // One that cannot be read back is none: the run takes its own.
+            if vault.verify(&id).await.is_ok() {
+                return Ok(Some((id, row.taken_at)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stops what must be quiet, unless this run has done so already.
+    async fn quiesce_once(&self) -> Result<(), CopyError> {
+        let Some(first) = self.loaded.plan.quiesce.first() else { return Ok(()) };
+        if self.journal.run().quiesced {
+            return Ok(());
+        }
+        let stopped = self.quiesce().await.map_err(|error| lost(&first.server, error))?;
+        stopped.map_err(CopyError::Failed)
     }
 
     /// Copies what is there now, before something is put back over it.

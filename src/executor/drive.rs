@@ -158,17 +158,17 @@ impl<'a> Driver<'a> {
                     return Ok(exit);
                 }
                 other => {
-                    let needs_secrets = matches!(
-                        other,
-                        Effect::Change(_)
-                            | Effect::Restore(_)
-                            | Effect::StartServices
-                            | Effect::Quiesce
-                            | Effect::TakeBackup(_)
-                            | Effect::SafetyCopy
-                    );
-                    if needs_secrets && secrets.is_none() {
-                        secrets = Some(self.site.secrets(self.site.project.secrets.keys()).await?);
+                    if let Effect::Claim(_) = other
+                        && let Err(error) = self.secrets().await
+                    {
+                        // Before anything is claimed: a run without its secrets would stop half-way.
+                        let words = self.site.redact(&error.to_string());
+                        let failure = Failure { at: None, words, hint: error.hint(), unreachable: false };
+                        self.journal.append(Event::PreflightFailed { failure }).await?;
+                        continue;
+                    }
+                    if matches!(other, Effect::Change(_) | Effect::Settle) && secrets.is_none() {
+                        secrets = Some(self.secrets().await?);
                     }
                     let empty = SecretValues::default();
                     let changing = Changing {
@@ -274,6 +274,13 @@ impl<'a> Driver<'a> {
             })
             .await;
         proven.clone()
+    }
+
+    /// The values of the secrets that the plan's steps use: after the gate.
+    async fn secrets(&self) -> Result<SecretValues, ExecutorError> {
+        let marks = self.site.secret_marks();
+        let used = crate::plan::secrets_used(&self.loaded.ground(&marks));
+        self.site.secrets(&used).await
     }
 
     async fn server_lost(&self, error: &crate::transport::TransportError) -> Result<(), ExecutorError> {

@@ -2,9 +2,9 @@
 
 use super::{ExecutorError, Site};
 use crate::{
-    model::{Server, ServerName},
+    model::{Become, RunAs, Script, Server, ServerName},
     plan::Plan,
-    transport::{Credentials, Session, TransportError},
+    transport::{Credentials, Frame, Session, TransportError},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
@@ -87,9 +87,31 @@ impl<'a> Fleet<'a> {
             let planned = self.plan.servers.values().map(|planned| &planned.server);
             planned.chain(self.plan.jumps.values()).find(|other| other.name.as_str() == name)
         });
-        let credentials = self.credentials(server).await?;
+        let mut credentials = self.credentials(server).await?;
         let (server, jump) = (&self.with_key(server), jump.map(|jump| self.with_key(jump)));
-        let session = Session::connect(server, jump.as_ref(), &credentials, &self.site.options).await?;
+        let connect = |credentials: Credentials| {
+            let jump = jump.clone();
+            async move { Session::connect(server, jump.as_ref(), &credentials, &self.site.options).await }
+        };
+        let mut session = match connect(credentials.clone()).await {
+            // Nothing that was configured opens the door: a person at the keyboard may.
+            Err(TransportError::LoginRefused { .. })
+                if credentials.password.is_none() && self.site.ask.is_some() =>
+            {
+                credentials.password = self.site.asked("password", &server.name);
+                connect(credentials.clone()).await?
+            }
+            other => other?,
+        };
+        let may_ask = self.site.ask.is_some() && credentials.sudo_password.is_none();
+        if may_ask && server.escalation == Become::Sudo {
+            let probe = vec![Frame::ask(RunAs::Root, Script::new("true"))];
+            if let Err(TransportError::SudoPasswordMissing { .. }) = session.run(probe).await {
+                credentials.sudo_password = self.site.asked("sudo password", &server.name);
+                session.close().await;
+                session = connect(credentials).await?;
+            }
+        }
         if let Some(epoch) = self.guard {
             session.guard(self.site.store.id(), epoch, false).await?;
         }

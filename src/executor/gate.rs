@@ -13,6 +13,9 @@ use crate::{
     store::{DecisionRow, NewGate},
 };
 
+/// How long before its end people are reminded of a gate, in seconds; of a short one, in its last third.
+const EXPIRING_SECONDS: i64 = 24 * 3600;
+
 impl Site {
     /// Opens the run's gate and tells those who can decide.
     pub async fn open_gate(&self, loaded: &Loaded, journal: &Journal) -> Result<(), ExecutorError> {
@@ -59,7 +62,7 @@ impl Site {
         };
         let subject = canonical(&gate).map_err(|error| ExecutorError::document("gate", error))?;
         let names: Vec<_> = gate.rule.each.iter().map(ToString::to_string).collect();
-        let outbox = self.notices(NoticeKind::GateOpened, loaded, &header.id, &gate);
+        let outbox = self.notices(NoticeKind::GateOpened, &loaded.plan.title, &header.id, &gate);
         let extra = Extra {
             gates: vec![NewGate { id: gate.id.clone(), subject, decide_by: Some(gate.decide_by) }],
             outbox,
@@ -81,14 +84,14 @@ impl Site {
     fn notices(
         &self,
         kind: NoticeKind,
-        loaded: &Loaded,
+        title: &str,
         run: &crate::model::RunId,
         gate: &Gate,
     ) -> Vec<crate::store::Message> {
         let mut messages = Vec::new();
         for person in self.deciders(gate) {
             let language = person.language.unwrap_or(self.project.language);
-            let (subject, text) = gate_words(language, &loaded.plan.title, gate);
+            let (subject, text) = gate_words(kind, language, title, gate);
             messages.extend(
                 Notice {
                     kind,
@@ -104,6 +107,25 @@ impl Site {
             );
         }
         messages
+    }
+
+    /// Tells those who can decide, once, that a gate will close soon without them.
+    pub async fn remind(&self) -> Result<(), ExecutorError> {
+        let now = self.store.now().await?;
+        for row in self.store.gates_waiting().await? {
+            let gate: Gate =
+                serde_json::from_str(&row.subject).map_err(|error| ExecutorError::document("gate", error))?;
+            let left = gate.decide_by.seconds_since(now);
+            let soon = EXPIRING_SECONDS.min(gate.rule.decide_within_seconds / 3);
+            let key = format!("gate-expiring:{}", gate.id);
+            if !(0..=soon).contains(&left) || self.store.meta(&key).await?.is_some() {
+                continue;
+            }
+            let messages = self.notices(NoticeKind::GateExpiring, gate.system.as_str(), &gate.run, &gate);
+            self.store.outbox_add(&messages).await?;
+            self.store.set_meta(&key, &now.to_string()).await?;
+        }
+        Ok(())
     }
 
     /// What the decisions on the run's gate amount to by now. Nothing while no gate is open.
@@ -140,9 +162,18 @@ pub fn recorded(row: &DecisionRow, login: bool) -> RecordedDecision {
     }
 }
 
-fn gate_words(language: Language, title: &str, gate: &Gate) -> (String, String) {
-    let (environment, id) = (&gate.environment, &gate.run);
+fn gate_words(kind: NoticeKind, language: Language, title: &str, gate: &Gate) -> (String, String) {
+    let (environment, id, until) = (&gate.environment, &gate.run, gate.decide_by);
+    let expiring = kind == NoticeKind::GateExpiring;
     match language {
+        Language::Es if expiring => (
+            format!("{title}: el plazo para decidir sobre {environment} está por vencer"),
+            format!("La ejecución {id} espera su decisión hasta {until}. Ábrala con: esclusa approve {id}"),
+        ),
+        Language::En if expiring => (
+            format!("{title}: the time to decide about {environment} runs out"),
+            format!("Run {id} waits for your decision until {until}. Open it with: esclusa approve {id}"),
+        ),
         Language::Es => (
             format!("{title}: se necesita su decisión para {environment}"),
             format!("La ejecución {id} espera su decisión. Ábrala con: esclusa approve {id}"),

@@ -46,6 +46,17 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             "compare the steps' `at:` with the groups of the inventory",
         ));
     }
+    let lacking = plan
+        .requires
+        .groups
+        .iter()
+        .find(|group| !plan.servers.values().any(|planned| planned.server.groups.contains(*group)));
+    if let Some(group) = lacking {
+        return Err(ExecutorError::input(format!(
+            "`{}` requires a server of group `{group}`, and `{}` has none that it touches",
+            release.playbook, opening.environment
+        )));
+    }
     let changes_what_is_there = matches!(plan.kind, PlaybookKind::Update | PlaybookKind::Maintenance);
     if changes_what_is_there && plan.backup.is_none() {
         return Err(ExecutorError::input_hint(

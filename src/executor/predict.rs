@@ -71,7 +71,8 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
         })
         .buffer_unordered(width);
     let mut forecast = Forecast::default();
-    let (mut version, mut presence, mut unreached) = (None, Presence::Absent, 0);
+    let (mut version, mut presence, mut traces, mut unreached) =
+        (None, Presence::Absent, Presence::Absent, 0);
     while let Some((server, result)) = asked.next().await {
         match result {
             Ok(seen) => {
@@ -82,6 +83,7 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
                 forecast.problems.extend(seen.problems);
                 version = version.or(seen.version);
                 presence = presence.max(seen.presence);
+                traces = traces.max(seen.traces);
             }
             Err(ExecutorError::Transport(error)) => {
                 unreached += 1;
@@ -97,8 +99,10 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
     }
     drop(asked);
     let installing = loaded.plan.kind == crate::model::PlaybookKind::Install;
-    let absent =
-        installing && unreached == 0 && presence == Presence::Absent && !known_here(site, loaded).await?;
+    let absent = installing
+        && unreached == 0
+        && presence == Presence::Absent
+        && (traces == Presence::Absent || !known_here(site, loaded).await?);
     forecast.observed = Observed { absent, version };
     forecast.prediction.absent = forecast.observed.absent;
     Ok(forecast)
@@ -129,7 +133,10 @@ struct Seen {
     shown: Vec<ShownStep>,
     problems: Vec<Failure>,
     version: Option<String>,
+    /// What the data sheet's probe says.
     presence: Presence,
+    /// Whether something of the backup's files lies there.
+    traces: Presence,
 }
 
 /// Whether the system is on a server. What cannot be told counts as present: only what is surely
@@ -168,9 +175,11 @@ async fn one_server(
         problems: requirements(ground, server, &facts),
         version: None,
         presence: Presence::Present,
+        traces: Presence::Present,
     };
     seen.problems.extend(free_space(ground, server, &session).await?);
-    (seen.version, seen.presence) = observe(ground, server, &session).await?;
+    seen.traces = traces(ground, server, &session).await?;
+    (seen.version, seen.presence) = observe(ground, server, &session, seen.traces).await?;
     let mut known = Known { facts, registered: BTreeMap::new() };
     let mine: Vec<_> = ground.plan.steps.iter().filter(|step| step.servers.contains(server)).collect();
     let mut walk = Walk { site, ground, server, earlier: None };
@@ -417,10 +426,9 @@ async fn observe(
     ground: &Ground<'_>,
     server: &ServerName,
     session: &crate::transport::Session,
+    traces: Presence,
 ) -> Result<(Option<String>, Presence), ExecutorError> {
-    let Some(version) = &ground.plan.version else {
-        return Ok((None, traces(ground, server, session).await?));
-    };
+    let Some(version) = &ground.plan.version else { return Ok((None, traces)) };
     if !version.servers.contains(server) {
         return Ok((None, Presence::Absent));
     }
@@ -457,7 +465,11 @@ async fn traces(
         }
     }
     if tests.is_empty() {
-        return Ok(Presence::Present);
+        // A server with none of the backup's files says nothing; where no server has any, nothing is proven.
+        let anywhere = ground.plan.backup.iter().flat_map(|backup| &backup.items);
+        let paths =
+            anywhere.filter(|item| matches!(item.source, Source::Paths(_) | Source::Sqlite(_))).count();
+        return Ok(if paths > 0 { Presence::Absent } else { Presence::Present });
     }
     let script = Script(tests.join(" || "));
     let replies = session.run(vec![Frame::ask(RunAs::Root, script)]).await?;

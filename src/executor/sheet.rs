@@ -4,6 +4,7 @@ use super::{ExecutorError, Shown, gate::recorded, journal::load};
 use crate::{
     approval::{self, Gate, RecordedDecision, Verdict, window},
     backup::spec::Part,
+    model::BackupRule,
     model::{Digest, EnvironmentName, People, PersonName, Role, ServerName, StepId, Timestamp},
     plan::Plan,
     report::sheet::{BackupShown, EarlierResult, OnFailure, Outcome, Proof, ServerChanges, Sheet},
@@ -237,7 +238,16 @@ async fn backup(
         removed: true,
         ..BackupFilter::default()
     };
-    let expected_bytes = store.backups(&filter).await?.first().map(|row| row.size_bytes);
+    let rows = store.backups(&filter).await?;
+    if let BackupRule::MaxAgeSeconds(seconds) = run.header.judged.backup {
+        let now = store.now().await?;
+        let young =
+            rows.iter().find(|row| row.removed_at.is_none() && now.seconds_since(row.taken_at) <= seconds);
+        if let Some(row) = young {
+            return Ok(BackupShown::Older { taken_at: row.taken_at });
+        }
+    }
+    let expected_bytes = rows.first().map(|row| row.size_bytes);
     let left_out = planned.left_out.iter().map(|waiver| (waiver.part, waiver.reason.clone())).collect();
     Ok(BackupShown::Own { parts, left_out, expected_bytes })
 }

@@ -6,7 +6,8 @@ use crate::{
     depot::Depot,
     inventory::{Environment, Inventory, Project},
     model::{
-        Digest, EnvironmentName, People, Person, Redactor, SecretName, Server, redact::SECRET_BYTES_MIN,
+        Digest, EnvironmentName, People, Person, Redactor, SecretName, Server, ServerName,
+        redact::SECRET_BYTES_MIN,
     },
     plan::{Plan, SecretValues},
     secret,
@@ -20,6 +21,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
+
+/// Asks the person at the keyboard for a password, and gives nothing where nobody is there.
+pub type Ask = Arc<dyn Fn(&str) -> Option<secrecy::SecretString> + Send + Sync>;
 
 /// Everything that a run needs around it.
 pub struct Site {
@@ -41,6 +45,10 @@ pub struct Site {
     pub redactor: Arc<Mutex<Redactor>>,
     /// Who calls.
     pub caller: Caller,
+    /// How a person is asked for passwords that no secret holds.
+    pub ask: Option<Ask>,
+    /// What was answered, by question.
+    answers: Mutex<BTreeMap<String, secrecy::SecretString>>,
 }
 
 /// The account that this process belongs to, and whom the people file knows by it.
@@ -93,6 +101,8 @@ impl Site {
             options: transport::Options { ssh_config, ..transport::Options::default() },
             redactor: Arc::new(Mutex::new(redactor)),
             caller,
+            ask: None,
+            answers: Mutex::default(),
         })
     }
 
@@ -128,6 +138,23 @@ impl Site {
             redactor.learn(name, value.expose_secret());
         }
         Ok(value)
+    }
+
+    /// A password that a person is asked for, once a process; nothing where nobody can be asked.
+    pub fn asked(&self, what: &str, server: &ServerName) -> Option<secrecy::SecretString> {
+        let mut answers = self.answers.lock().ok()?;
+        let question = format!("{what} for {server}");
+        if let Some(known) = answers.get(&question) {
+            return Some(known.clone());
+        }
+        let answer = self.ask.as_ref()?(&question)?;
+        if let (Ok(mut redactor), Ok(name)) =
+            (self.redactor.lock(), SecretName::parse(&crate::model::slug(&question)))
+        {
+            redactor.learn(&name, answer.expose_secret());
+        }
+        answers.insert(question, answer.clone());
+        Some(answer)
     }
 
     /// Resolves every named secret: only after the gate.

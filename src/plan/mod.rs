@@ -21,7 +21,7 @@ pub use digests::{
 pub use prediction::{Predicted, Prediction, Staleness};
 pub use release::{Artifact, FileRef, Release, ReleaseFiles};
 pub use render::{
-    Ground, Known, Prepared, SECRET_MARK, SecretValues, Unready, planning_scope, prepare, scope,
+    Ground, Known, Prepared, SECRET_MARK, SecretValues, Unready, planning_scope, prepare, scope, secrets_used,
 };
 pub use steps::expand;
 

@@ -131,6 +131,12 @@ fn tainted(ground: &Ground<'_>, step: &PlannedStep) -> BTreeSet<SecretName> {
     found
 }
 
+/// The secrets that a plan's steps use.
+#[must_use]
+pub fn secrets_used(ground: &Ground<'_>) -> BTreeSet<SecretName> {
+    ground.plan.steps.iter().chain(&ground.plan.handlers).flat_map(|step| tainted(ground, step)).collect()
+}
+
 /// Every text that a step is rendered from, its condition aside.
 fn texts(plan: &Plan, step: &PlannedStep, files: &ReleaseFiles) -> Vec<String> {
     let mut texts = Vec::new();

@@ -101,6 +101,9 @@ fn backup(event: &Event, language: Language) -> Option<String> {
         Event::BackupItemCopied { item, bytes, .. } => {
             say::event_copied(language, visible(item), size::words(*bytes, language))
         }
+        Event::BackupAdmitted { backup, taken_at } => {
+            say::event_backup_admitted(language, visible(backup), taken_at.to_string())
+        }
         Event::BackupVerified { record } => {
             say::event_backup_verified(language, &record.backup, size::words(record.size, language))
         }

@@ -125,8 +125,12 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
     if run.restoring {
         return restore(run, evidence);
     }
-    if !run.changed && !run.quiet && run.failure.is_some() {
-        return failed(run);
+    if !run.changed && run.failure.is_some() {
+        return match &run.lost {
+            Some(lost) => lost_server(run, lost),
+            None if run.quiet => start_services(run),
+            None => failed(run),
+        };
     }
     if let Some((_, prediction)) = &run.prediction
         && !run.claimed
@@ -153,6 +157,7 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
     } else {
         match (&run.backup, &evidence.backup) {
             (BackupState::Verified(_), Some(backup)) => WayBack::Backup(Box::new(backup.clone())),
+            (BackupState::Admitted(backup), _) => WayBack::Older(backup.clone()),
             (BackupState::Verified(_), None) => {
                 return Effect::Halt("the run's own backup cannot be opened".into());
             }
@@ -200,7 +205,8 @@ fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
             return Err(if run.quiet { start_services(run) } else { Effect::AwaitWindow(opens) });
         }
         if run.header.goal == Goal::Change {
-            return Err(Effect::Recheck(approved));
+            // What an earlier process stopped would be seen as a difference of the servers.
+            return Err(if run.quiet { start_services(run) } else { Effect::Recheck(approved) });
         }
     }
     Ok(approved)
@@ -309,6 +315,10 @@ fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> 
     }
     if run.flights().next().is_some() {
         return Some(Effect::Settle);
+    }
+    if let (Some(failure), CancelChoice::Keep | CancelChoice::End) = (&run.services_failure, choice) {
+        // It was tried once more; the run does not hold its servers for ever because of it.
+        return Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; {}", failure.words)));
     }
     match choice {
         _ if !run.changed && run.quiet => Some(start_services(run)),

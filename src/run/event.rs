@@ -52,6 +52,8 @@ pub enum Event {
     BackupItemCopied { backup: String, item: String, bytes: u64 },
     /// The backup was read back and is whole.
     BackupVerified { record: VerifiedBackupRecord },
+    /// The policy admits an older backup, and there is one that was read back just now.
+    BackupAdmitted { backup: String, taken_at: Timestamp },
     /// There is no backup, so there will be no change.
     BackupFailed { failure: Failure },
     /// These steps have nothing to do on the server.

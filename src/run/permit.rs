@@ -14,6 +14,8 @@ pub struct Permit {
 pub enum WayBack {
     /// The run's own verified full backup.
     Backup(Box<VerifiedBackup>),
+    /// An older backup that the policy admits: a person may put it back, nobody else does.
+    Older(String),
     /// There was nothing: a first install.
     FirstInstall,
 }

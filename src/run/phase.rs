@@ -92,4 +92,6 @@ pub enum BackupState {
     Started(String),
     /// Read back and whole.
     Verified(Box<VerifiedBackupRecord>),
+    /// An older one that the policy admits; data is then not restored automatically.
+    Admitted(String),
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     approval::Gate,
-    model::{Digest, ServerName, StepId, Timestamp, Value},
+    model::{BackupRule, Digest, ServerName, StepId, Timestamp, Value},
     plan::Prediction,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,11 +194,16 @@ impl Run {
                     Some("a change without a claim")
                 } else if needs_approval && !self.gate_approved {
                     Some("a change without approval")
-                } else if !self.observed.absent && !matches!(self.backup, BackupState::Verified(_)) {
+                } else if !self.observed.absent
+                    && !matches!(self.backup, BackupState::Verified(_) | BackupState::Admitted(_))
+                {
                     Some("a change without a verified backup")
                 } else {
                     None
                 }
+            }
+            Event::BackupAdmitted { .. } if self.header.judged.backup == BackupRule::Own => {
+                Some("an older backup where the policy asks for the run's own")
             }
             Event::ItemRestoreStarted { .. } if self.safety.is_none() => {
                 Some("a restore without a copy of what is there")
@@ -268,6 +273,7 @@ impl Run {
             Event::BackupItemCopied { item, bytes, .. } => {
                 self.copied.insert(item.clone(), *bytes);
             }
+            Event::BackupAdmitted { backup, .. } => self.backup = BackupState::Admitted(backup.clone()),
             Event::BackupVerified { record } => self.backup = BackupState::Verified(Box::new(record.clone())),
             Event::ServerLost { words, .. } => self.lost = Some(words.clone()),
             Event::StepsCompleted => self.steps_completed = true,
@@ -300,6 +306,7 @@ impl Run {
             }
             Event::CancelAsked { by, choice, reason } => {
                 self.cancel = Some((*choice, by.clone(), reason.clone()));
+                self.services_failure = None;
                 self.stuck = None;
                 self.lost = None;
             }

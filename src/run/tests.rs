@@ -9,8 +9,8 @@ use crate::{
     backup::{BackupId, VerifiedBackupRecord},
     inventory::default_policy,
     model::{
-        ApproveRule, Digest, EnvironmentKind, EnvironmentName, PersonName, RunId, ServerName, StepId,
-        SystemName, Timestamp,
+        ApproveRule, BackupRule, Digest, EnvironmentKind, EnvironmentName, PersonName, RunId, ServerName,
+        StepId, SystemName, Timestamp,
     },
     plan::{Predicted, Prediction},
 };
@@ -18,8 +18,12 @@ use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-fn header(goal: Goal, gated: bool) -> RunHeader {
+fn header(goal: Goal, gated: bool, older: bool) -> RunHeader {
     let kind = if gated { EnvironmentKind::Production } else { EnvironmentKind::Test };
+    let mut policy = default_policy(kind);
+    if older {
+        policy.backup = BackupRule::MaxAgeSeconds(3600);
+    }
     RunHeader {
         format: 1,
         id: RunId("018f".into()),
@@ -35,7 +39,7 @@ fn header(goal: Goal, gated: bool) -> RunHeader {
         requested_account: "ada".into(),
         requested_by_machine: false,
         why: None,
-        judged: Judged::from(&default_policy(kind)),
+        judged: Judged::from(&policy),
         weakening: Vec::new(),
         people: Digest::of(b"people"),
     }
@@ -164,6 +168,11 @@ impl World {
                 2 => vec![
                     Event::QuiesceStarted,
                     Event::ServerLost { server: server(), words: "line cut".into() },
+                ],
+                _ if run.header.judged.backup != BackupRule::Own && run.header.goal == Goal::Change => vec![
+                    Event::QuiesceStarted,
+                    Event::Quiesced,
+                    Event::BackupAdmitted { backup: "old".into(), taken_at: NOW },
                 ],
                 _ => vec![
                     Event::QuiesceStarted,
@@ -336,6 +345,7 @@ proptest! {
     fn every_path_keeps_the_promises(
         choices in prop::collection::vec(any::<u8>(), 0..160),
         gated in any::<bool>(),
+        older in any::<bool>(),
         goal in prop_oneof![
             4 => Just(Goal::Change),
             1 => Just(Goal::Backup),
@@ -343,16 +353,19 @@ proptest! {
         ],
     ) {
         let mut world = World { choices, at: 0, journal: Vec::new() };
-        let run = world.live(header(goal.clone(), gated));
+        let run = world.live(header(goal.clone(), gated, older));
         let names = names(&world.journal);
         let first = |name: &str| names.iter().position(|other| other == name);
         if let Some(change) = first("step_started") {
             prop_assert!(first("claimed").is_some_and(|at| at < change));
             prop_assert!(!gated || first("gate_approved").is_some_and(|at| at < change));
-            prop_assert!(run.observed.absent || first("backup_verified").is_some_and(|at| at < change));
+            let backup = first("backup_verified").or_else(|| first("backup_admitted").filter(|_| older));
+            prop_assert!(run.observed.absent || backup.is_some_and(|at| at < change));
         }
         if let Some(restore) = first("item_restore_started") {
             prop_assert!(first("safety_copy_taken").is_some_and(|at| at < restore));
+            // An older backup is put back by a person only, in a run of its own.
+            prop_assert!(first("backup_admitted").is_none());
         }
         // While something is put back, no detached change of this run is still under way.
         let mut flying = false;
@@ -378,7 +391,7 @@ proptest! {
 
 #[test]
 fn a_change_without_its_own_backup_is_refused_at_replay() {
-    let mut run = Run::new(header(Goal::Change, false));
+    let mut run = Run::new(header(Goal::Change, false, false));
     let started = Event::StepStarted {
         server: server(),
         step: StepId("s".into()),
@@ -396,7 +409,7 @@ fn a_change_without_its_own_backup_is_refused_at_replay() {
 
 #[test]
 fn a_gated_run_is_not_claimed_before_it_is_approved() {
-    let mut run = Run::new(header(Goal::Change, true));
+    let mut run = Run::new(header(Goal::Change, true, false));
     let claimed = Event::Claimed { servers: vec![server()], epoch: 1 };
     assert_eq!(run.apply(&claimed, NOW).unwrap_err().why, "a claim without approval");
 }

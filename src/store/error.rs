@@ -7,8 +7,8 @@ use crate::model::RunId;
 pub enum StoreError {
     /// The database does not answer, or gave up for a reason that may pass. Where the line broke during
     /// the commit the write may have happened: read before writing again.
-    #[error("the database is not available")]
-    Unavailable(#[source] sqlx::Error),
+    #[error("the database is not available: {0}")]
+    Unavailable(sqlx::Error),
     /// Another process drives this run now; the caller must stop and write nothing more.
     #[error("the lease of run `{run}` is lost: another process drives it, or it was released")]
     LeaseLost {

@@ -57,6 +57,9 @@ impl Location {
         let mut options = PgConnectOptions::from_str(address).map_err(|_| {
             refused(&shown, "it is not an address of the form `postgres://user@host/database`")
         })?;
+        if !names_a_user(address) {
+            options = options.username(&super::account());
+        }
         if let Some(password) = password {
             options = options.password(password.expose_secret());
         }
@@ -143,6 +146,13 @@ impl fmt::Debug for Location {
 
 fn refused(address: &str, why: &str) -> StoreError {
     StoreError::Location { address: address.to_owned(), why: why.to_owned() }
+}
+
+/// Whether an address says as whom to log in; otherwise it is the account of the process, as with `psql`.
+fn names_a_user(address: &str) -> bool {
+    let rest = address.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    authority.contains('@') || rest.split(['?', '&']).skip(1).any(|pair| pair.starts_with("user="))
 }
 
 /// The address with every password in it replaced.

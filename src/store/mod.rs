@@ -6,6 +6,7 @@
 //! only the holder of a run's newest lease appends, a server belongs to one run at a time, and what
 //! was written once shows when it is edited or deleted.
 
+mod account;
 mod append;
 mod backups;
 mod claims;
@@ -23,6 +24,7 @@ mod outbox;
 mod runs;
 mod verify;
 
+pub use account::account;
 pub use append::{Append, EVENT_BYTES_MAX};
 pub use backups::{BackupFilter, BackupMark, BackupRow};
 pub use claims::{ClaimRow, Claimed};

@@ -80,7 +80,7 @@ impl VaultError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Recipients(_) => {
-                "add the recovery key's recipient to `vault.recipients`, see `esclusa init`"
+                "add the recovery key's recipient to `vault.recipients`, see `esclusa keys new`"
             }
             Self::Stranger(_) => "add the control host's recipient to `vault.recipients`",
             Self::Damaged { .. } => "take a new backup, and look at the vault's disk",

@@ -173,6 +173,7 @@ fn scope(version: &str, artifacts: &BTreeMap<String, PathBuf>) -> Scope {
 fn its_steps_install_mediawiki_and_bring_it_to_the_next_version() {
     let lab = Lab::get();
     let _turn = lab.turn();
+    lab.fresh(&["dev"]);
     let file = |name: &str| {
         let mut found = fs::read_dir(lab.artifacts()).unwrap().map(|entry| entry.unwrap().path());
         found.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name)).unwrap()

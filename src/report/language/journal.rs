@@ -17,8 +17,8 @@ texts! {
     event_window_never() { en: "waits for a window that never opens", es: "espera una ventana que nunca abre" }
     event_claimed(count) { en: "servers claimed: {count}", es: "servidores ocupados: {count}" }
     event_rechecked() {
-        en: "asked again: nothing has changed since the approval",
-        es: "se preguntó de nuevo: nada ha cambiado desde la aprobación"
+        en: "asked again: the servers are as they were predicted",
+        es: "se preguntó de nuevo: los servidores siguen como se previó"
     }
     event_stale(server, step, words) { en: "stale: {server}: {step} {words}", es: "ya no es lo aprobado: {server}: {step} {words}" }
     event_stopping() { en: "stopping services", es: "deteniendo los servicios" }
@@ -26,6 +26,7 @@ texts! {
     event_backup_started(backup) { en: "backup {backup} started", es: "empezó la copia {backup}" }
     event_copied(item, size) { en: "backup: {item} copied ({size})", es: "copia: {item} copiado ({size})" }
     event_backup_verified(backup, size) { en: "backup {backup} verified ({size})", es: "copia {backup} verificada ({size})" }
+    event_backup_admitted(backup, when) { en: "backup {backup} of {when} read back: the policy admits it", es: "copia {backup} del {when} releída: la política la admite" }
     event_no_backup(why) { en: "no backup, so no change: {why}", es: "sin copia no hay cambio: {why}" }
     event_unchanged(server, steps) { en: "{server}: as wanted: {steps}", es: "{server}: ya como debe ser: {steps}" }
     event_skipped(server, step) { en: "{server}: {step} skipped", es: "{server}: {step} omitido" }

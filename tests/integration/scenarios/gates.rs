@@ -30,7 +30,7 @@ fn a_policy_that_is_deleted_or_a_kind_that_is_changed_opens_no_gate() {
 
     project.write("inventory.yaml", &inventory);
     edit(&project, "inventory.yaml", "each: [director]", "each: [professional]");
-    project.esclusa(&update).code(10).says("director");
+    project.esclusa(&update).code(2).says("only the requester has the role `professional`");
     assert_eq!(seen(&project, "prod"), Seen::installed());
 }
 

@@ -4,35 +4,34 @@ use super::{notes, project::Access};
 use std::{fs, path::Path};
 
 fn update() -> String {
-    format!(
-        r#"kind: update
+    r#"kind: update
 system: notes
 title: Update notes
-inputs: {{version: {{required: true}}}}
+inputs: {version: {required: true}}
 route: [test]
 steps:
   - name: Echo it
     at: web
     command:
       shell: 'echo "the token is $TOKEN"; echo "$TOKEN" >&2'
-      environment: {{TOKEN: "{{{{ secret.token }}}}"}}
+      environment: {TOKEN: "{{ secret.token }}"}
   - name: Write it
     at: web
-    template: {{src: token.j2, dest: /etc/notes.conf, mode: "0600"}}
+    template: {src: token.j2, dest: /etc/notes.conf, mode: "0600"}
   - name: Keep what it says
     at: web
-    command: {{run: [cat, /etc/notes.conf], reads: true}}
+    command: {run: [cat, /etc/notes.conf], reads: true}
     register: kept
   - name: Say the version
     at: web
-    copy: {{dest: /srv/notes/VERSION, content: "{{{{ version }}}}\n"}}
+    copy: {dest: /srv/notes/VERSION, content: "{{ version }}\n"}
   - name: Fail with it
     at: web
     command:
       shell: 'echo "bad token $TOKEN" >&2; exit 7'
-      environment: {{TOKEN: "{{{{ secret.token }}}}"}}
+      environment: {TOKEN: "{{ secret.token }}"}
 "#
-    )
+    .to_owned()
 }
 
 #[test]
