@@ -1,7 +1,10 @@
 //! The policy that a run is judged under: the stricter, rule by rule, of what is planned and what is in force.
 
 use super::{Approved, Refusal, Weakening, refusal, window};
-use crate::model::{ApproveRule, BackupRule, Digest, People, Person, Policy, Role, Window, canonical};
+use crate::inventory::default_policy;
+use crate::model::{
+    ApproveRule, BackupRule, Digest, EnvironmentKind, People, Person, Policy, Role, Window, canonical,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,6 +95,17 @@ fn compare(in_force: &Judged, planned: &Judged) -> (Judged, Vec<Weakening>) {
         weakening.push(Weakening::MoreMayRun);
     }
     (judged, weakening)
+}
+
+/// Returns the policy with the approval of each of these roles asked for beyond what it asks.
+#[must_use]
+pub fn asking(judged: Judged, roles: &[Role]) -> Judged {
+    if roles.is_empty() {
+        return judged;
+    }
+    let like = judged.approve.clone().or_else(|| default_policy(EnvironmentKind::Production).approve);
+    let rule = like.map(|rule| ApproveRule { each: roles.to_vec(), ..rule });
+    Judged { approve: approvals(judged.approve.as_ref(), rule.as_ref(), &mut Vec::new()), ..judged }
 }
 
 /// Returns what is in force after a run: the planned policy if those whom the old one names agreed to it.

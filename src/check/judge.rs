@@ -141,6 +141,7 @@ mod tests {
         let check = Check {
             id: "c".to_owned(),
             at: "all".to_owned(),
+            groups: Vec::new(),
             as_user: None,
             attempts: 1,
             delay_seconds: 0,

@@ -4,6 +4,7 @@
 //! never a number, and unknown is not good. Questions that go over a connection (http, tcp,
 //! certificate) are measured by whoever holds the connection and judged here all the same.
 
+pub mod groups;
 pub mod judge;
 pub mod measure;
 pub mod question;

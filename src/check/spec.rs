@@ -10,6 +10,9 @@ pub struct Check {
     pub id: String,
     /// Selector of servers; it is asked on each.
     pub at: String,
+    /// What it says about the system, words of [`super::groups`]; empty stands for the default ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// Account to ask as; the login user when absent.
     pub as_user: Option<String>,
     /// How often it is tried before it has failed, at least 1.
@@ -20,6 +23,18 @@ pub struct Check {
     pub question: Question,
     /// Every expectation must hold.
     pub expect: Vec<Expectation>,
+}
+
+impl Check {
+    /// Whether it belongs to one of these groups; to none wanted belongs every check.
+    #[must_use]
+    pub fn is_of(&self, wanted: &[String]) -> bool {
+        let belongs = |group: &String| match self.groups.as_slice() {
+            [] => super::groups::DEFAULT.contains(&group.as_str()),
+            own => own.contains(group),
+        };
+        wanted.is_empty() || wanted.iter().any(belongs)
+    }
 }
 
 /// What is asked.

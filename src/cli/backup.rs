@@ -30,7 +30,7 @@ pub async fn backup(global: &Global, terminal: &Terminal, args: BackupArgs) -> R
     let system = SystemName::parse(&args.system).map_err(|error| CliError::input(error.to_string()))?;
     let environment = run::name(&site, &args.env)?;
     let release = executor::take_in_system(&site, &system).await?;
-    let opening = Opening { goal: Goal::Backup, environment, why: args.why, route: None };
+    let opening = Opening { why: args.why, ..Opening::new(Goal::Backup, environment) };
     let id = executor::open(&site, &release, opening).await?;
     run::follow(&site, terminal, &id, Patience::NONE, &run::interrupt(terminal)).await
 }

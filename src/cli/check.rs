@@ -2,6 +2,7 @@
 
 use super::{CliError, Format, Global, Terminal, junit, project, run};
 use crate::{
+    check::groups,
     executor::{self, Loaded, fleet::Fleet, interrupt::Interrupt},
     model::{ExitCode, Language, SystemName},
     report::{escape, journal},
@@ -17,6 +18,9 @@ pub struct CheckArgs {
     /// The environment
     #[arg(long, value_name = "ENVIRONMENT")]
     env: String,
+    /// Only the checks of this group; as often as needed
+    #[arg(long = "group", value_name = "GROUP", value_parser = clap::builder::PossibleValuesParser::new(groups::WORDS))]
+    groups: Vec<String>,
 }
 
 /// Performs `esclusa check`.
@@ -25,11 +29,11 @@ pub async fn check(global: &Global, terminal: &Terminal, args: CheckArgs) -> Res
     let system = SystemName::parse(&args.system).map_err(|error| CliError::input(error.to_string()))?;
     let environment = run::name(&site, &args.env)?;
     let release = executor::take_in_system(&site, &system).await?;
-    let plan = executor::plan(&site, &release, &environment).await?;
+    let plan = executor::plan(&site, &release, &environment, &[]).await?;
     let digest = plan.digest().map_err(|error| CliError::failed(error.to_string()))?;
     let loaded = Loaded::of(&site, digest).await?;
     let fleet = Fleet::asking(&site, &loaded.plan);
-    let findings = executor::verify(&site, &loaded, &fleet, &Interrupt::never()).await?;
+    let findings = executor::verify(&site, &loaded, &fleet, &Interrupt::never(), &args.groups).await?;
     fleet.close().await;
     let good = findings.iter().all(|finding| finding.verdict == "good");
     let code = if good { ExitCode::Done } else { ExitCode::Failed };

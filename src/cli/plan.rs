@@ -28,7 +28,7 @@ pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Resul
     let playbook = documents::playbook_path(&site.root, &site.project.playbooks, &args.playbook)?;
     let release = executor::take_in(&site, &Wanted { playbook, inputs: args.inputs.values()? }).await?;
     let environment = run::name(&site, &args.env)?;
-    let plan = executor::plan(&site, &release, &environment).await?;
+    let plan = executor::plan(&site, &release, &environment, &[]).await?;
     let digest = plan.digest().map_err(|error| CliError::failed(error.to_string()))?;
     let loaded = Loaded::of(&site, digest).await?;
     let fleet = Fleet::asking(&site, &loaded.plan);

@@ -39,7 +39,7 @@ pub async fn promote(global: &Global, terminal: &Terminal, args: PromoteArgs) ->
     let passed = passed(&site, &system, &to, args.release.as_deref()).await?;
     let release = executor::release(&site, passed.new.release).await?;
     let opening =
-        Opening { goal: Goal::Change, environment: to, why: args.why, route: passed.new.route.clone() };
+        Opening { why: args.why, route: passed.new.route.clone(), ..Opening::new(Goal::Change, to) };
     let id = executor::open(&site, &release, opening).await?;
     let patience = if args.no_wait { Patience::NONE } else { args.waiting.patience() };
     run::follow(&site, terminal, &id, patience, &run::interrupt(terminal)).await

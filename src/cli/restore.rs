@@ -15,6 +15,9 @@ use clap::Args;
 pub struct RestoreArgs {
     /// The backup: its id or the first characters of it, see `esclusa backups`
     backup: String,
+    /// Put it back there instead of where it was taken: a rehearsal, on servers of the same parts
+    #[arg(long, value_name = "ENVIRONMENT")]
+    env: Option<String>,
     #[command(flatten)]
     waiting: run::Waiting,
     /// Why, for those who decide and for the record
@@ -54,14 +57,16 @@ pub async fn restore(global: &Global, terminal: &Terminal, args: RestoreArgs) ->
             size::words(item.size, Language::En)
         ));
     }
-    terminal.note("what is there now is copied first; then it is replaced by what the backup holds.");
+    let there = args.env.as_ref().map(|name| format!("in {name} ")).unwrap_or_default();
+    terminal.note(&format!(
+        "what is there {there}now is copied first; then it is replaced by what the backup holds."
+    ));
     let release = executor::take_in_system(&site, &row.system).await?;
-    let opening = Opening {
-        goal: Goal::Restore { backup: row.id },
-        environment: row.environment,
-        why: args.why,
-        route: None,
+    let environment = match &args.env {
+        Some(name) => run::name(&site, name)?,
+        None => row.environment,
     };
+    let opening = Opening { why: args.why, ..Opening::new(Goal::Restore { backup: row.id }, environment) };
     let id = executor::open(&site, &release, opening).await?;
     run::follow(&site, terminal, &id, args.waiting.patience(), &run::interrupt(terminal)).await
 }

@@ -99,8 +99,11 @@ pub async fn run(global: &Global, terminal: &Terminal, args: RunArgs) -> Result<
     let mut last = ExitCode::Done;
     let mut ends = Vec::new();
     for environment in environments {
-        let opening =
-            Opening { goal: Goal::Change, environment, why: args.why.clone(), route: route.clone() };
+        let opening = Opening {
+            why: args.why.clone(),
+            route: route.clone(),
+            ..Opening::new(Goal::Change, environment)
+        };
         let id = executor::open(&site, &release, opening).await?;
         last = go(&site, terminal, &id, args.waiting.patience(), &interrupt).await?;
         ends.push((id.clone(), last));

@@ -97,7 +97,7 @@ impl Story<'_> {
         let release = self.take_in("install", "1").await?;
         let digest = release.digest().map_err(DemoError::data)?;
         for environment in environments()? {
-            if self.site.store.passed(digest, &environment).await? {
+            if !self.site.store.passed(digest, &environment).await?.is_empty() {
                 continue;
             }
             let (id, mut code) = self.run(&release, &environment).await?;
@@ -199,10 +199,8 @@ impl Story<'_> {
         environment: &EnvironmentName,
     ) -> Result<(RunId, ExitCode), DemoError> {
         let opening = Opening {
-            goal: Goal::Change,
-            environment: environment.clone(),
             why: Some("the demonstration".to_owned()),
-            route: None,
+            ..Opening::new(Goal::Change, environment.clone())
         };
         let id = executor::open(self.site, release, opening).await?;
         let watch = Arc::new(Tale(Arc::clone(&self.say)));

@@ -31,14 +31,21 @@ impl Changing<'_> {
     /// Makes every change that remains. The permit proves that an approval holds and that there is
     /// a way back. Failures and losses are in the journal when this returns.
     pub async fn make(&self, _permit: &Permit) -> Result<(), ExecutorError> {
+        let staged = self.journal.run().is_staged();
+        let (stage, settles) = match &self.journal.run().stage {
+            Some(stage) => (stage.id.clone(), stage.settles),
+            None => (String::new(), true),
+        };
         for stretch in self.loaded.plan.stretches() {
-            let steps: Vec<_> = stretch.steps.iter().collect();
+            let steps: Vec<_> =
+                stretch.steps.iter().filter(|step| self.journal.run().allows(step.phase())).collect();
             self.on_servers(stretch.servers, |_| steps.clone()).await?;
             if self.must_stop() {
                 return Ok(());
             }
         }
-        for handler in &self.loaded.plan.handlers {
+        // What later steps may need restarted once more is restarted once.
+        for handler in self.loaded.plan.handlers.iter().filter(|_| settles) {
             let servers = self.notified(handler);
             self.on_servers(&servers, |_| vec![handler]).await?;
             if self.must_stop() {
@@ -50,7 +57,8 @@ impl Changing<'_> {
             let why = format!("`{step}` was neither done nor skipped");
             return self.journal.append(Event::BecameStuck { why }).await;
         }
-        self.journal.append(Event::StepsCompleted).await
+        let done = if staged { Event::StageStepsCompleted { stage } } else { Event::StepsCompleted };
+        self.journal.append(done).await
     }
 
     /// Asks what became of detached changes: what still runs is waited for, or ended when somebody
@@ -75,7 +83,7 @@ impl Changing<'_> {
         run.failure.is_some() || run.lost.is_some() || self.interrupt.asked()
     }
 
-    /// The first step of the plan of which nothing final is recorded.
+    /// The first step that may run, of which nothing final is recorded.
     fn unsettled(&self) -> Option<String> {
         let run = self.journal.run();
         let open = self
@@ -83,6 +91,7 @@ impl Changing<'_> {
             .plan
             .steps
             .iter()
+            .filter(|step| run.allows(step.phase()))
             .flat_map(|step| step.servers.iter().map(move |server| (server, step)));
         open.filter(|(server, step)| !run.step(server, &step.id).is_some_and(StepState::is_settled))
             .map(|(server, step)| format!("{server}: {}", step.id))
@@ -121,6 +130,7 @@ impl Changing<'_> {
             .steps
             .iter()
             .filter(|((_, step), state)| **state == StepState::Changed && notifies(step))
+            .filter(|(at, _)| !run.handled.contains(at))
             .map(|((server, _), _)| server)
             .collect();
         let all = by.iter().any(|server| !handler.servers.contains(server));

@@ -85,7 +85,7 @@ pub(super) struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    async fn new(
+    pub(super) async fn new(
         site: &'a Site,
         journal: &'a Journal,
         patience: Patience,
@@ -99,7 +99,7 @@ impl<'a> Driver<'a> {
 
     /// Drives the run. Trouble of our own in the middle of a change is no bad input: the run is stuck,
     /// says why, and goes on when it is taken up again.
-    async fn drive(&self) -> Result<ExitCode, ExecutorError> {
+    pub(super) async fn drive(&self) -> Result<ExitCode, ExecutorError> {
         self.learn_secrets().await;
         let error = match self.turns().await {
             Err(error) => error,
@@ -135,6 +135,11 @@ impl<'a> Driver<'a> {
             match effect {
                 Effect::AwaitDecision if waited < self.patience => waited += self.pause().await,
                 Effect::AwaitDecision => return Ok(ExitCode::Waiting),
+                // The procedure's run takes it on.
+                Effect::AwaitStage => {
+                    fleet.close().await;
+                    return Ok(ExitCode::Waiting);
+                }
                 Effect::AwaitWindow(opens) => {
                     if !run.window_awaited {
                         self.journal.append(Event::WindowAwaited { opens }).await?;
@@ -227,18 +232,20 @@ impl<'a> Driver<'a> {
             Effect::Restore(permit) => changing.restore(&permit).await,
             Effect::StartServices => changing.start_services().await,
             Effect::Verify => {
-                let findings = match verify(self.site, &self.loaded, changing.fleet, self.interrupt).await {
-                    // The checks were not asked to their end: nothing is known, and nothing is undone.
-                    Err(ExecutorError::Interrupted) => return Ok(()),
-                    Err(ExecutorError::Transport(error)) => return self.server_lost(&error).await,
-                    other => other?,
-                };
+                let findings =
+                    match verify(self.site, &self.loaded, changing.fleet, self.interrupt, &[]).await {
+                        // The checks were not asked to their end: nothing is known, and nothing is undone.
+                        Err(ExecutorError::Interrupted) => return Ok(()),
+                        Err(ExecutorError::Transport(error)) => return self.server_lost(&error).await,
+                        other => other?,
+                    };
                 let good = findings.iter().all(|finding| finding.verdict == "good");
                 let event =
                     if good { Event::ChecksPassed { findings } } else { Event::ChecksFailed { findings } };
                 self.journal.append(event).await
             }
             Effect::AwaitDecision
+            | Effect::AwaitStage
             | Effect::AwaitWindow(_)
             | Effect::Halt(_)
             | Effect::End(..)
@@ -305,9 +312,7 @@ impl<'a> Driver<'a> {
         let goal = self.journal.run().header.goal.clone();
         let forecast = match goal {
             Goal::Change => predict::forecast(self.site, &self.loaded, fleet).await?,
-            Goal::Restore { backup } => {
-                predict::restore_forecast(&self.loaded, &self.site.store.backup(&backup).await?)
-            }
+            Goal::Restore { backup } => self.restore_forecast(&backup).await?,
             Goal::Backup => predict::Forecast::default(),
         };
         if let Some(problem) = forecast.problems.first() {
@@ -322,6 +327,25 @@ impl<'a> Driver<'a> {
             observed: forecast.observed,
         };
         self.journal.append(event).await
+    }
+
+    /// What a restore would put back. What it has no place for is a problem before anybody decides.
+    async fn restore_forecast(&self, id: &str) -> Result<predict::Forecast, ExecutorError> {
+        let plan = &self.loaded.plan;
+        let row = self.site.store.backup(id).await?;
+        let mut forecast = predict::restore_forecast(&self.loaded, &row);
+        if row.environment != plan.environment {
+            let id = BackupId::parse(id).map_err(|error| ExecutorError::input(error.to_string()))?;
+            let production = plan.environment_kind == EnvironmentKind::Production;
+            let manifest = self.site.vault(production).await?.manifest(&id).await?;
+            let items: Vec<_> = manifest.items.iter().map(|item| &item.item).collect();
+            let planned = plan.backup.as_ref().map(|backup| backup.items.as_slice());
+            if let Err(error) = crate::backup::places(&items, planned.unwrap_or_default()) {
+                let words = error.to_string();
+                forecast.problems.push(Failure { at: None, words, hint: None, unreachable: false });
+            }
+        }
+        Ok(forecast)
     }
 
     /// Rebuilds the plan from the depot and asks the servers again, under the claim.
@@ -366,6 +390,7 @@ impl<'a> Driver<'a> {
         let plan = &self.loaded.plan;
         if let Some(in_force) = self.site.policy_in_force(plan).await? {
             let (judged, _) = approval::stricter(&in_force, &plan.policy);
+            let judged = approval::asking(judged, &self.journal.run().header.asked_by_procedure);
             if judged != self.journal.run().header.judged && self.journal.run().header.goal != Goal::Backup {
                 let words =
                     "the environment's policy has become stricter since the run was opened".to_owned();

@@ -30,8 +30,7 @@ impl Loaded {
     /// Loads a plan by its digest and rebuilds it: when the same plan does not come out of the same
     /// release, this program understands it differently, and it must not run.
     pub async fn of(site: &Site, digest: Digest) -> Result<Self, ExecutorError> {
-        let plan: Plan = serde_json::from_str(&site.store.document(digest).await?)
-            .map_err(|error| ExecutorError::document("plan", error))?;
+        let plan = plan(site, digest).await?;
         let release = release(site, plan.release).await?;
         let files = files(site, &release).await?;
         Ok(Self { plan, release, files })
@@ -48,6 +47,12 @@ impl Loaded {
 pub async fn release(site: &Site, digest: Digest) -> Result<Release, ExecutorError> {
     serde_json::from_str(&site.store.document(digest).await?)
         .map_err(|error| ExecutorError::document("release", error))
+}
+
+/// Loads a plan by its digest.
+pub async fn plan(site: &Site, digest: Digest) -> Result<Plan, ExecutorError> {
+    serde_json::from_str(&site.store.document(digest).await?)
+        .map_err(|error| ExecutorError::document("plan", error))
 }
 
 /// Loads the files of a release from the depot.
@@ -116,6 +121,7 @@ pub fn build(
     release: &Release,
     files: &ReleaseFiles,
     environment: &crate::model::EnvironmentName,
+    phases: &[String],
 ) -> Result<Plan, ExecutorError> {
     let documents = documents(release, files)?;
     Ok(plan::build(&BuildInput {
@@ -124,6 +130,7 @@ pub fn build(
         playbook: &documents.playbook,
         backup: documents.backup.as_ref(),
         environment: site.environment(environment)?,
+        phases,
     })?)
 }
 

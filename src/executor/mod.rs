@@ -26,6 +26,7 @@ mod services;
 mod settle;
 pub mod sheet;
 mod site;
+mod stage;
 mod verify;
 mod work;
 
@@ -35,7 +36,8 @@ pub use gate::recorded;
 pub use intake::{ProjectFiles, Wanted, take_in, take_in_system};
 pub use journal::{Journal, Watch, load};
 pub use loaded::{Loaded, documents, files, release};
-pub use open::{Opening, open, plan};
+pub use open::{Opening, Staged, open, plan};
 pub use predict::{Forecast, Shown, ShownStep, forecast};
 pub use site::{Caller, Site};
+pub use stage::{Step, is_reached, lead};
 pub use verify::verify;

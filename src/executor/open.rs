@@ -3,7 +3,7 @@
 use super::{ExecutorError, Site, intake, loaded};
 use crate::{
     approval::{self, Judged},
-    model::{Digest, EnvironmentKind, EnvironmentName, PlaybookKind, RunId, canonical},
+    model::{Digest, EnvironmentKind, EnvironmentName, PlaybookKind, Role, RunId, canonical},
     plan::{Plan, Release},
     run::{Goal, RunHeader},
     store::NewRun,
@@ -22,16 +22,38 @@ pub struct Opening {
     pub why: Option<String>,
     /// The route that it belongs to.
     pub route: Option<String>,
+    /// The phases of the playbook, in order; none means all of it.
+    pub phases: Vec<String>,
+    /// The procedure that allows its stages, if it goes by stages.
+    pub staged: Option<Staged>,
 }
 
-/// Builds the plan of a release on an environment and stores it.
+/// What a procedure asks of a run that it leads through its stages.
+pub struct Staged {
+    /// The procedure's run.
+    pub by: RunId,
+    /// Roles of which each must approve, beyond the environment's policy.
+    pub approve: Vec<Role>,
+}
+
+impl Opening {
+    /// A run of its own accord, of the whole playbook.
+    #[must_use]
+    pub fn new(goal: Goal, environment: EnvironmentName) -> Self {
+        Self { goal, environment, why: None, route: None, phases: Vec::new(), staged: None }
+    }
+}
+
+/// Builds the plan of some phases of a release on an environment, of all of it when none is named,
+/// and stores it.
 pub async fn plan(
     site: &Site,
     release: &Release,
     environment: &EnvironmentName,
+    phases: &[String],
 ) -> Result<Plan, ExecutorError> {
     let files = intake::files(site, release).await?;
-    let plan = loaded::build(site, release, &files, environment)?;
+    let plan = loaded::build(site, release, &files, environment, phases)?;
     let text = canonical(&plan).map_err(|error| ExecutorError::document("plan", error))?;
     site.store.put_document("plan", Digest::of(text.as_bytes()), &text).await?;
     Ok(plan)
@@ -39,7 +61,7 @@ pub async fn plan(
 
 /// Opens a run of a release.
 pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<RunId, ExecutorError> {
-    let plan = plan(site, release, &opening.environment).await?;
+    let plan = plan(site, release, &opening.environment, &opening.phases).await?;
     if plan.servers.is_empty() {
         return Err(ExecutorError::input_hint(
             format!("no step of `{}` selects a server of `{}`", release.playbook, opening.environment),
@@ -75,6 +97,11 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         Some(in_force) => approval::stricter(&in_force, &plan.policy),
         None => (Judged::from(&plan.policy), Vec::new()),
     };
+    let (staged_by, asked_by_procedure) = match opening.staged {
+        Some(Staged { by, approve }) => (Some(by), approve),
+        None => (None, Vec::new()),
+    };
+    let judged = approval::asking(judged, &asked_by_procedure);
     if judged.approve.is_some() && opening.goal != Goal::Backup && site.caller.person.is_none() {
         return Err(ExecutorError::Refused {
             words: format!("account `{}` belongs to nobody in the people file", site.caller.account),
@@ -116,6 +143,8 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         why: opening.why,
         judged,
         weakening,
+        staged_by,
+        asked_by_procedure,
         people: site.people_digest(),
     };
     let kind = match opening.goal {
@@ -156,8 +185,10 @@ async fn passed_in_test(site: &Site, release: Digest, plan: &Plan) -> Result<(),
         .map(|e| &e.name)
         .collect();
     for test in &tests {
-        if site.store.passed(release, test).await? {
-            return Ok(());
+        for passed in site.store.passed(release, test).await? {
+            if covers(&loaded::plan(site, passed).await?, plan) {
+                return Ok(());
+            }
         }
     }
     let names: Vec<_> = tests.iter().map(ToString::to_string).collect();
@@ -172,6 +203,13 @@ async fn passed_in_test(site: &Site, release: Digest, plan: &Plan) -> Result<(),
             None => "the inventory has no environment of kind `test`".to_owned(),
         }),
     })
+}
+
+/// Whether everything that the plan does in production was done by the one that passed: the whole
+/// playbook, or at least the same phases of it.
+fn covers(passed: &Plan, plan: &Plan) -> bool {
+    passed.phases.is_empty()
+        || (!plan.phases.is_empty() && plan.phases.iter().all(|phase| passed.phases.contains(phase)))
 }
 
 /// Refuses to open a run whose gate nobody could ever satisfy.

@@ -16,16 +16,19 @@ use crate::{
 use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
 
-/// Asks every check of the plan; those of one server one after the other, servers side by side.
+/// Asks the checks of the plan that belong to one of these groups, every one when no group is named;
+/// those of one server one after the other, servers side by side.
 pub async fn verify(
     site: &Site,
     loaded: &Loaded,
     fleet: &Fleet<'_>,
     interrupt: &Interrupt,
+    groups: &[String],
 ) -> Result<Vec<FindingSummary>, ExecutorError> {
     let width = site.project.parallel.clamp(1, 100) as usize;
     let mut servers: Vec<(ServerName, Vec<(usize, &PlannedCheck)>)> = Vec::new();
-    for (at, planned) in loaded.plan.checks.iter().enumerate() {
+    let wanted = loaded.plan.checks.iter().enumerate().filter(|(_, planned)| planned.check.is_of(groups));
+    for (at, planned) in wanted {
         match servers.iter_mut().find(|(server, _)| *server == planned.server) {
             Some((_, checks)) => checks.push((at, planned)),
             None => servers.push((planned.server.clone(), vec![(at, planned)])),

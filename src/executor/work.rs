@@ -361,8 +361,10 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn unit(&self, step: &PlannedStep, attempt: u32) -> UnitId {
-        let id = self.with.journal.run().header.id.clone();
-        UnitId::new(&id, &format!("{}/{}/{attempt}", self.server, step.id))
+        let run = self.with.journal.run();
+        // A handler may run once more in a later stage, under a name of its own.
+        let stage = run.stage.as_ref().map(|stage| format!("/{}", stage.id)).unwrap_or_default();
+        UnitId::new(&run.header.id, &format!("{}/{}/{attempt}{stage}", self.server, step.id))
     }
 
     /// What a change is called in the journal; one with a secret in it is called by its step.

@@ -27,6 +27,9 @@ pub struct BuildInput<'a> {
     pub backup: Option<&'a BackupSpec>,
     /// The environment.
     pub environment: &'a Environment,
+    /// The phases of the playbook that are wanted, in the order in which they are to run; none means
+    /// the whole playbook.
+    pub phases: &'a [String],
 }
 
 /// A plan and the documents that it was built from.
@@ -51,9 +54,13 @@ pub fn build(input: &BuildInput<'_>) -> Result<Plan, PlanError> {
         policy: input.environment.policy.clone(),
     };
     let all = planned_servers(input)?;
-    assemble(input.release, input.sheet, input.playbook, input.backup, place, all, |servers| {
-        jumps(input.environment, servers)
-    })
+    let documents = Documents {
+        release: input.release,
+        sheet: input.sheet,
+        playbook: input.playbook,
+        backup: input.backup,
+    };
+    assemble(&documents, input.phases, place, all, |servers| jumps(input.environment, servers))
 }
 
 /// Builds a plan once more from the same release: equal digests mean that nothing was lost or
@@ -63,18 +70,31 @@ pub fn rebuild(input: &RebuildInput<'_>) -> Result<Plan, PlanError> {
     let place =
         Place { name: plan.environment.clone(), kind: plan.environment_kind, policy: plan.policy.clone() };
     let jumps = plan.jumps.clone();
-    assemble(input.release, input.sheet, input.playbook, input.backup, place, plan.servers.clone(), |_| jumps)
+    let documents = Documents {
+        release: input.release,
+        sheet: input.sheet,
+        playbook: input.playbook,
+        backup: input.backup,
+    };
+    assemble(&documents, &plan.phases, place, plan.servers.clone(), |_| jumps)
+}
+
+/// What is written, of which a plan is made.
+struct Documents<'a> {
+    release: &'a Release,
+    sheet: &'a SystemSheet,
+    playbook: &'a Playbook,
+    backup: Option<&'a BackupSpec>,
 }
 
 fn assemble(
-    release: &Release,
-    sheet: &SystemSheet,
-    playbook: &Playbook,
-    backup_spec: Option<&BackupSpec>,
+    documents: &Documents<'_>,
+    phases: &[String],
     place: Place,
     all: BTreeMap<ServerName, PlannedServer>,
     jumps: impl FnOnce(&BTreeMap<ServerName, PlannedServer>) -> BTreeMap<ServerName, Server>,
 ) -> Result<Plan, PlanError> {
+    let Documents { release, sheet, playbook, backup: backup_spec } = *documents;
     let inputs = &release.inputs;
     let expand = |written: &[crate::playbook::Step]| -> Result<Vec<_>, PlanError> {
         let mut planned = Vec::new();
@@ -83,8 +103,11 @@ fn assemble(
         }
         Ok(planned)
     };
-    let planned_steps = expand(&playbook.steps)?;
-    let handlers = expand(&playbook.handlers)?;
+    let planned_steps = steps::of_phases(expand(&playbook.steps)?, phases);
+    let mut handlers = expand(&playbook.handlers)?;
+    if !phases.is_empty() {
+        handlers.retain(|handler| planned_steps.iter().any(|step| step.notify.contains(&handler.id)));
+    }
     let backup = backup_spec.map(|spec| planned_backup(spec, &place, &all, inputs)).transpose()?;
     let quiesce =
         backup_spec.map(|spec| planned_quiesce(spec, &place, &all, inputs)).transpose()?.unwrap_or_default();
@@ -113,6 +136,7 @@ fn assemble(
         jumps: jumps(&servers),
         servers,
         inputs: inputs.clone(),
+        phases: phases.to_vec(),
         steps: if playbook.kind == PlaybookKind::Backup { Vec::new() } else { planned_steps },
         handlers,
         requires: playbook.requires.clone(),

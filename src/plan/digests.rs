@@ -50,6 +50,10 @@ pub struct Plan {
     pub jumps: BTreeMap<ServerName, Server>,
     /// The inputs.
     pub inputs: BTreeMap<String, Value>,
+    /// The phases of the playbook that it is made of, in the order in which they run; empty means the
+    /// whole playbook in the order of its file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<String>,
     /// The steps in order, loops expanded.
     pub steps: Vec<PlannedStep>,
     /// The handlers in order.
@@ -106,7 +110,7 @@ pub struct PlannedStep {
     pub timeout_seconds: u32,
     /// Account it runs as; root when absent.
     pub as_user: Option<String>,
-    /// Part of the playbook.
+    /// Part of the playbook; see [`PlannedStep::phase`].
     pub phase: Option<String>,
     /// Who starts it in a procedure.
     pub role: Option<Role>,
@@ -164,6 +168,17 @@ pub struct Stretch<'a> {
     pub servers: &'a [ServerName],
     /// What.
     pub steps: &'a [PlannedStep],
+}
+
+/// The phase of a step that names none.
+pub const DEFAULT_PHASE: &str = "install";
+
+impl PlannedStep {
+    /// The part of the playbook that the step belongs to.
+    #[must_use]
+    pub fn phase(&self) -> &str {
+        self.phase.as_deref().unwrap_or(DEFAULT_PHASE)
+    }
 }
 
 impl Plan {

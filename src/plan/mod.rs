@@ -15,8 +15,8 @@ mod steps;
 pub use artifact::{ArtifactRequest, RequestedSource, artifact_request, inputs};
 pub use build::{BuildInput, RebuildInput, build, rebuild};
 pub use digests::{
-    Place, Plan, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedStep, PlannedVersion,
-    Stretch,
+    DEFAULT_PHASE, Place, Plan, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedStep,
+    PlannedVersion, Stretch,
 };
 pub use prediction::{Predicted, Prediction, Staleness};
 pub use release::{Artifact, FileRef, Release, ReleaseFiles};

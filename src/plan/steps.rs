@@ -27,6 +27,18 @@ pub(super) fn select(
         .collect())
 }
 
+/// The steps of some phases, phase by phase in the order wanted and in the order of the file within
+/// each; all steps as they are when no phase is named.
+pub(super) fn of_phases(steps: Vec<PlannedStep>, phases: &[String]) -> Vec<PlannedStep> {
+    if phases.is_empty() {
+        return steps;
+    }
+    let place = |step: &PlannedStep| phases.iter().position(|phase| phase == step.phase());
+    let mut wanted: Vec<_> = steps.into_iter().filter_map(|step| Some((place(&step)?, step))).collect();
+    wanted.sort_by_key(|(place, _)| *place);
+    wanted.into_iter().map(|(_, step)| step).collect()
+}
+
 /// Expands one step: where it runs, and one step for each item of its loop.
 ///
 /// A loop's value is evaluated with the variables of the step's first server: it must be known when

@@ -101,11 +101,54 @@ impl Procedure {
         self.activities.iter().find(|activity| activity.kind == ActivityKind::Start)
     }
 
+    /// The activities that are stages of one run, in the order of the file.
+    pub fn stages<'a>(&'a self, run: &str) -> impl Iterator<Item = &'a Activity> {
+        let run = run.to_owned();
+        self.activities.iter().filter(move |activity| activity.run.as_deref() == Some(run.as_str()))
+    }
+
+    /// The gate that the run waits at: only it opens the run.
+    #[must_use]
+    pub fn gate_of(&self, run: &str) -> Option<&Activity> {
+        self.stages(run).find(|activity| activity.kind == ActivityKind::Gate)
+    }
+
+    /// The phases that a run goes through, in the order of the file.
+    #[must_use]
+    pub fn phases(&self, run: &str) -> Vec<String> {
+        let mut phases: Vec<String> = Vec::new();
+        for phase in self.stages(run).flat_map(|activity| &activity.phases) {
+            if !phases.contains(phase) {
+                phases.push(phase.clone());
+            }
+        }
+        phases
+    }
+
+    /// Whether services are started and checks are asked after a stage: always, unless only the program
+    /// itself stands between it and the next one.
+    #[must_use]
+    pub fn settles(&self, stage: &Activity) -> bool {
+        let mut at = stage;
+        // No way is longer than all activities.
+        for _ in 0..=self.activities.len() {
+            let next = at.targets.next.as_ref().or(at.targets.on_yes.as_ref());
+            let Some(next) = next.and_then(|target| self.activity(&target.to)) else { return true };
+            let only_looks = matches!(next.kind, ActivityKind::Monitor | ActivityKind::Notify);
+            match next.kind {
+                ActivityKind::Remote if next.run == stage.run => return false,
+                _ if only_looks || next.kind == ActivityKind::Record => at = next,
+                _ => return true,
+            }
+        }
+        true
+    }
+
     /// Whether a run of it must say which system it is about.
     #[must_use]
     pub fn needs_system(&self) -> bool {
         let named = |activity: &Activity| activity.playbook.as_ref().is_some_and(|name| name.contains("{{"));
-        self.activities.iter().any(|activity| named(activity) || activity.kind.work() == Work::Check)
+        self.activities.iter().any(|activity| named(activity) || activity.work() == Work::Check)
     }
 }
 
@@ -142,6 +185,12 @@ pub struct Activity {
     pub process: Option<String>,
     /// What must come back from it.
     pub returns: Option<Text>,
+    /// The run of which it is a stage: activities with the same word share one.
+    pub run: Option<String>,
+    /// The runs that end well when this is answered with yes.
+    pub accepts: Vec<String>,
+    /// The activity whose run took the backup that is put back.
+    pub from: Option<ActivityId>,
     /// The playbook that runs: `{{ system }}/update`.
     pub playbook: Option<String>,
     /// Phases of that playbook; empty means all of it.
@@ -171,6 +220,21 @@ impl Activity {
     #[must_use]
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
+    }
+
+    /// Who or what does it: the gate of a run is answered there.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        match self.kind {
+            ActivityKind::Gate if self.run.is_some() => Work::Run,
+            kind => kind.work(),
+        }
+    }
+
+    /// Whether it ended the run of which it is a stage by undoing it.
+    #[must_use]
+    pub fn undoes(&self) -> bool {
+        self.kind == ActivityKind::Recovery && self.run.is_some()
     }
 
     /// Everyone who may answer here.

@@ -20,12 +20,13 @@ impl ProcedureRun {
         self.may_follow(activity, event)?;
         let Position::At(open) = &mut self.position else { return Err(Refusal::NotOpen(id.clone())) };
         fold(open, self.records.entry(id.clone()).or_default(), event);
+        self.fold_staged(activity, event);
         Ok(())
     }
 
     fn may_follow(&self, activity: &Activity, event: &Event) -> Result<(), Refusal> {
         let Position::At(open) = &self.position else { return Err(Refusal::Ended) };
-        let work = activity.kind.work();
+        let work = activity.work();
         let good = match event {
             Event::Answered { by, role, answer, reason, fields, evidence, .. } => {
                 if !matches!(work, Work::Person | Work::Gate) || self.settled().is_some() {
@@ -49,6 +50,7 @@ impl ProcedureRun {
                 work == Work::Run && allowed && open.run.is_none()
             }
             Event::CallEnded { run, .. } => open.exit.is_none() && open.run.as_ref() == Some(run),
+            Event::StagedRunEnded { run, .. } => self.staged.values().any(|one| one.id == *run && !one.over),
             Event::Measured { .. } => work == Work::Check && open.measured.is_none(),
             Event::Performed { .. } => {
                 work == Work::Automatic && activity.kind != ActivityKind::End && !open.performed
@@ -106,6 +108,7 @@ fn fold(open: &mut Open, record: &mut Record, event: &Event) {
             record.runs.push(run.clone());
         }
         Event::CallEnded { exit, .. } => open.exit = Some(*exit),
+        Event::StagedRunEnded { exit, .. } => open.accepted = open.accepted.max(Some(*exit)),
         Event::Measured { good, report, .. } => {
             open.measured = Some(*good);
             record.evidence.push(*report);
@@ -131,6 +134,7 @@ fn about(event: &Event) -> Option<&ActivityId> {
         | Event::StartAllowed { activity, .. }
         | Event::CallStarted { activity, .. }
         | Event::CallEnded { activity, .. }
+        | Event::StagedRunEnded { activity, .. }
         | Event::Measured { activity, .. }
         | Event::Performed { activity, .. }
         | Event::ExternalOpened { activity, .. }

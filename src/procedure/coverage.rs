@@ -99,7 +99,7 @@ fn standing(run: &ProcedureRun, activity: &Activity, on_the_way: bool) -> Standi
         let (by, why) = (exception.by.clone(), exception.reason.clone());
         return Standing::Excepted { by, why, until: exception.until };
     }
-    let work = activity.kind.work();
+    let work = activity.work();
     // A failure that has no way of its own leaves the activity undone; a monitor only looks.
     let fails = matches!(work, Work::Run | Work::Check) && activity.kind != ActivityKind::Monitor;
     let failed = fails && !record.good && record.took == Some(Took::Next);

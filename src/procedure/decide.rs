@@ -27,10 +27,22 @@ pub enum Effect {
         phases: Vec<String>,
         max_age_seconds: Option<u64>,
     },
+    /// Go on with the run that the activity is a stage of.
+    JoinRun { activity: ActivityId, run: RunId },
+    /// Undo a run in stages of which nothing more comes.
+    UndoRun { activity: ActivityId, run: RunId },
+    /// End a run in stages well.
+    AcceptRun { activity: ActivityId, run: RunId },
     /// Wait for a run.
     AwaitRun { activity: ActivityId, run: RunId },
-    /// Ask the checks.
-    Check { activity: ActivityId, environment: Option<EnvironmentKind>, checks: Vec<String> },
+    /// Ask the checks, or what a playbook would find.
+    Check {
+        activity: ActivityId,
+        environment: Option<EnvironmentKind>,
+        checks: Vec<String>,
+        playbook: Option<String>,
+        phases: Vec<String>,
+    },
     /// Wait until one of the roles has opened the other process.
     OpenExternal { activity: ActivityId, process: Option<String>, roles: Vec<Role> },
     /// Wait until one of the roles records its result.
@@ -91,6 +103,9 @@ fn at(run: &ProcedureRun, open: &Open, now: Timestamp) -> Vec<Effect> {
     let Some(activity) = run.procedure.activity(&open.activity) else { return Vec::new() };
     let id = activity.id.clone();
     if let Some((took, target, _)) = run.settled() {
+        if let Some(staged) = run.to_accept(activity).filter(|_| took == Took::Yes) {
+            return vec![Effect::AcceptRun { activity: id, run: staged.id.clone() }];
+        }
         let next = target.to.clone();
         return vec![if took == Took::Limit {
             let times = run.record(&id).map_or(0, |record| record.noes) + 1;
@@ -110,7 +125,7 @@ fn work(run: &ProcedureRun, activity: &Activity, open: &Open) -> Effect {
     let unsigned = |role: &&Role| !open.given.iter().any(|given| given.role == **role);
     let roles: Vec<Role> = activity.answering().iter().filter(unsigned).cloned().collect();
     let each = !activity.signers.is_empty();
-    match activity.kind.work() {
+    match activity.work() {
         Work::Person => Effect::AskPerson { activity: id, roles, each },
         Work::Gate => Effect::OpenGate { activity: id, roles, each },
         Work::External => match &open.reference {
@@ -122,18 +137,25 @@ fn work(run: &ProcedureRun, activity: &Activity, open: &Open) -> Effect {
             None if !activity.started_by.is_empty() && !open.start_allowed => {
                 Effect::AskToStart { activity: id, roles: activity.started_by.clone() }
             }
-            None => Effect::StartRun {
+            None => run.joined(activity).unwrap_or_else(|| Effect::StartRun {
                 activity: id,
                 kind: activity.kind,
                 playbook: activity.playbook.as_ref().map(|playbook| named(run, playbook)),
                 environment: activity.environment,
-                phases: activity.phases.clone(),
+                phases: match &activity.run {
+                    Some(word) => run.procedure.phases(word),
+                    None => activity.phases.clone(),
+                },
                 max_age_seconds: activity.max_age_seconds,
-            },
+            }),
         },
-        Work::Check => {
-            Effect::Check { activity: id, environment: activity.environment, checks: activity.checks.clone() }
-        }
+        Work::Check => Effect::Check {
+            activity: id,
+            environment: activity.environment,
+            checks: activity.checks.clone(),
+            playbook: activity.playbook.as_ref().map(|playbook| named(run, playbook)),
+            phases: activity.phases.clone(),
+        },
         Work::Automatic => match activity.kind {
             ActivityKind::End => end(run, activity),
             ActivityKind::Notify => Effect::Notify { activity: id, roles: activity.roles.clone() },
@@ -143,6 +165,9 @@ fn work(run: &ProcedureRun, activity: &Activity, open: &Open) -> Effect {
 }
 
 fn end(run: &ProcedureRun, activity: &Activity) -> Effect {
+    if let Some(staged) = run.dangling() {
+        return Effect::UndoRun { activity: activity.id.clone(), run: staged.id.clone() };
+    }
     let missing = coverage::missing(run);
     if missing.is_empty() {
         let outcome = activity.outcome.clone().unwrap_or_else(|| "done".to_owned());

@@ -84,8 +84,11 @@ pub enum Event {
     StartAllowed { activity: ActivityId, by: PersonName, role: Role },
     /// A run was opened for the activity.
     CallStarted { activity: ActivityId, run: RunId },
-    /// It is over.
+    /// It is over, or the stage of it that the activity is. 0 for what was undone: what was there before is
+    /// back, or nothing was.
     CallEnded { activity: ActivityId, run: RunId, exit: u8 },
+    /// A run in stages was accepted, or undone where nothing more comes of it.
+    StagedRunEnded { activity: ActivityId, run: RunId, exit: u8 },
     /// The checks were asked.
     Measured { activity: ActivityId, good: bool, report: Digest },
     /// The program made a document or told people.

@@ -39,6 +39,12 @@ pub enum Rule {
     MissingNumber,
     /// A run without a playbook.
     NoPlaybook,
+    /// A run in stages that no activity accepts, or that none opens.
+    UnendedRun,
+    /// Stages of one run that belong to different ones.
+    MixedRun,
+    /// Something of a run that cannot be a stage, or no run to accept or to put back from.
+    WrongStage,
 }
 
 /// One thing that is wrong.
@@ -73,6 +79,7 @@ pub fn lint(procedure: &Procedure, people: Option<&People>) -> Vec<Finding> {
     findings.reach();
     findings.loops();
     findings.numbers();
+    super::lint_runs::runs(procedure, &mut findings.found);
     if let Some(people) = people {
         findings.persons(people);
     }

@@ -15,9 +15,11 @@ pub mod file;
 pub mod graph;
 pub mod kind;
 pub mod lint;
+mod lint_runs;
 pub mod part;
 pub mod refusal;
 pub mod route;
+pub mod staged;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -31,4 +33,5 @@ pub use kind::{ActivityKind, Work};
 pub use lint::{Finding, Rule, lint};
 pub use refusal::Refusal;
 pub use route::Took;
+pub use staged::StagedRun;
 pub use state::{ProcedureRun, Record};

@@ -1,8 +1,8 @@
 //! The state of a procedure's run: the fold over its journal.
 
 use super::{
-    Activity, ActivityId, ActivityKind, Answer, Event, Procedure, ProcedureHeader, Refusal, Target, Took,
-    Work, coverage, event, route,
+    Activity, ActivityId, ActivityKind, Answer, Event, Procedure, ProcedureHeader, Refusal, StagedRun,
+    Target, Took, Work, coverage, event, route,
 };
 use crate::model::{Digest, People, PersonName, Role, RunId, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
@@ -65,6 +65,8 @@ pub struct Open {
     pub run: Option<RunId>,
     /// The exit code it ended with.
     pub exit: Option<u8>,
+    /// The exit code, the largest one, of the runs that were accepted or undone with it.
+    pub accepted: Option<u8>,
     /// Whether the checks were good.
     pub measured: Option<bool>,
     /// Whether the program has done its part.
@@ -101,6 +103,8 @@ pub struct ProcedureRun {
     pub position: Position,
     /// What is recorded, by activity.
     pub records: BTreeMap<ActivityId, Record>,
+    /// The newest run in stages under each word.
+    pub staged: BTreeMap<String, StagedRun>,
     /// How many events were applied.
     pub events: u64,
 }
@@ -121,7 +125,14 @@ impl ProcedureRun {
         };
         let missing = || Refusal::NoEntry(asked.map(ToString::to_string).unwrap_or_default());
         let entry = entry.ok_or_else(missing)?.id.clone();
-        Ok(Self { procedure, header, position: Position::Next(entry), records: BTreeMap::new(), events: 0 })
+        Ok(Self {
+            procedure,
+            header,
+            position: Position::Next(entry),
+            records: BTreeMap::new(),
+            staged: BTreeMap::new(),
+            events: 0,
+        })
     }
 
     /// A run with all of its events.
@@ -207,7 +218,7 @@ impl ProcedureRun {
             let (took, target) = route::way_of_work(activity, true)?;
             return Some((took, target, false));
         }
-        let (way, good) = match activity.kind.work() {
+        let (way, good) = match activity.work() {
             Work::Person | Work::Gate | Work::External => {
                 let answer = verdict(activity, &open.given)?;
                 (route::way_of(activity, answer)?, *answer != Answer::No)
@@ -216,6 +227,13 @@ impl ProcedureRun {
             Work::Check => (route::way_of_work(activity, open.measured?)?, open.measured == Some(true)),
             Work::Automatic if open.performed => (route::way_of_work(activity, true)?, true),
             Work::Automatic => return None,
+        };
+        let (way, good) = match open.accepted {
+            // The yes could not be carried out: the run had ended otherwise.
+            Some(exit) if exit != 0 && !activity.accepts.is_empty() => {
+                (route::way_of(activity, &Answer::No).unwrap_or(way), false)
+            }
+            _ => (way, good),
         };
         let noes = self.record(&activity.id).map_or(0, |record| record.noes);
         match &activity.attempts {
@@ -249,6 +267,7 @@ impl ProcedureRun {
             start_allowed: false,
             run: None,
             exit: None,
+            accepted: None,
             measured: None,
             performed: activity.kind == ActivityKind::Start,
             reference: None,

@@ -27,6 +27,12 @@ pub fn words(event: &Event, language: Language) -> String {
         Event::CallEnded { activity, run, exit } => {
             format!("{activity} {} {run} ({exit})", word("terminó la ejecución", "ended: run"))
         }
+        Event::StagedRunEnded { activity, run, exit: 0 } => {
+            format!("{activity} {} {run}", word("aceptada: la ejecución", "accepted: run"))
+        }
+        Event::StagedRunEnded { activity, run, exit } => {
+            format!("{activity} {} {run} ({exit})", word("deshecha: la ejecución", "undone: run"))
+        }
         Event::Measured { activity, good: true, .. } => {
             format!("{activity} {}", word("verificaciones buenas", "checks good"))
         }

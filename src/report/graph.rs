@@ -67,7 +67,7 @@ pub(super) fn way(activity: &Activity, took: &Took, language: Language) -> Strin
     match took {
         Took::Next => String::new(),
         Took::Yes => language::way_yes(language),
-        Took::No if activity.kind.work() == Work::Run => language::way_failed(language),
+        Took::No if activity.work() == Work::Run => language::way_failed(language),
         Took::No => language::way_no(language),
         Took::Branch(word) => escape::visible(word),
         Took::Limit => {

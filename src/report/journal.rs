@@ -48,6 +48,15 @@ pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<St
         Event::QuiesceStarted => say::event_stopping(language),
         Event::Quiesced => say::event_stopped(language),
         Event::StepsCompleted => say::event_steps_done(language),
+        Event::StageAllowed { stage } if stage.phases.is_empty() => {
+            say::event_stage_copy(language, visible(&stage.id))
+        }
+        Event::StageAllowed { stage } => {
+            say::event_stage_allowed(language, visible(&stage.id), visible(&stage.phases.join(", ")))
+        }
+        Event::StageStepsCompleted { stage } => say::event_stage_done(language, visible(stage)),
+        Event::UndoAsked { why } => say::event_undo_asked(language, visible(why)),
+        Event::Accepted { by } => say::event_accepted(language, visible(by)),
         Event::ServicesStarting => say::event_starting(language),
         Event::ServicesStarted if run.outage_ms > 0 => {
             say::event_services_up_after(language, duration::short(run.outage_ms / 1000))
@@ -166,6 +175,7 @@ pub fn state(run: &Run, language: Language) -> String {
         "running" => states::state_running(language),
         "verifying" => states::state_verifying(language),
         "restoring" => states::state_restoring(language),
+        "held" => states::state_held(language),
         "stuck" => states::state_stuck(language),
         "succeeded" => states::state_succeeded(language),
         "restored" => states::state_restored(language),
@@ -240,6 +250,8 @@ mod tests {
             why: None,
             judged: Judged::from(&policy),
             weakening: Vec::new(),
+            staged_by: None,
+            asked_by_procedure: Vec::new(),
             people: digest,
         })
     }

@@ -145,6 +145,7 @@ texts! {
     state_backing_up() { en: "backing up", es: "respaldando" }
     state_running() { en: "running", es: "en curso" }
     state_verifying() { en: "verifying", es: "comprobando" }
+    state_held() { en: "standing still; its procedure takes it on", es: "detenida; su procedimiento la continúa" }
     state_restoring() { en: "restoring", es: "restaurando" }
     state_succeeded() { en: "succeeded", es: "terminada con éxito" }
     state_failed() { en: "failed", es: "fallida" }

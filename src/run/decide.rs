@@ -37,6 +37,8 @@ pub enum Effect {
     RecordRejection(PersonName, String),
     /// Record that the time ran out; the run is over.
     RecordExpiry,
+    /// Wait until the procedure allows what comes next.
+    AwaitStage,
     /// Wait for the window.
     AwaitWindow(Option<Timestamp>),
     /// Claim the servers.
@@ -164,14 +166,19 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
             _ => return Effect::TakeBackup(Authority::Approved(approved)),
         }
     };
-    if !run.steps_completed {
-        return Effect::Change(Permit::new(approved, way_back));
+    match &run.stage {
+        Some(_) if !run.stage_steps_done => return Effect::Change(Permit::new(approved, way_back)),
+        Some(stage) if !stage.settles => return Effect::AwaitStage,
+        None if !run.steps_completed => return Effect::Change(Permit::new(approved, way_back)),
+        _ => {}
     }
     if run.quiet {
         return if run.services_failure.is_some() { undo(run, evidence) } else { Effect::StartServices };
     }
+    let goes_on = run.stage.as_ref().is_some() && !run.accepted;
     match run.checks_passed {
         None => Effect::Verify,
+        Some(true) if goes_on => Effect::AwaitStage,
         Some(true) => Effect::End(ExitCode::Done, "done; all checks good".into()),
         Some(false) => undo(run, evidence),
     }
@@ -194,6 +201,9 @@ fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
     }
     let started = run.changed || run.rechecked || run.safety.is_some();
     let approved = approval(run, evidence, started)?;
+    if run.is_staged() && run.stage.is_none() {
+        return Err(Effect::AwaitStage);
+    }
     if !run.claimed {
         if let Opening::Closed { opens } = evidence.window {
             return Err(Effect::AwaitWindow(opens));

@@ -3,6 +3,7 @@
 //! Every event is a past participle: it says what has been decided or has happened. `…Started`
 //! events are appended before the act, their pair after it, so that a fault in between is seen.
 
+use super::Stage;
 use crate::{
     approval::Gate,
     backup::VerifiedBackupRecord,
@@ -75,6 +76,14 @@ pub enum Event {
     ServerLost { server: ServerName, words: String },
     /// All steps and handlers are through.
     StepsCompleted,
+    /// The procedure lets the next part of the run begin.
+    StageAllowed { stage: Stage },
+    /// The steps that were allowed are through.
+    StageStepsCompleted { stage: String },
+    /// The procedure says no to what was done: it is undone.
+    UndoAsked { why: String },
+    /// The procedure is content: the run ends well.
+    Accepted { by: String },
     /// What was stopped is about to be started.
     ServicesStarting,
     /// It runs again.

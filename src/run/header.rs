@@ -1,6 +1,6 @@
 //! What a run is opened with; it never changes.
 
-use crate::model::{Digest, EnvironmentKind, EnvironmentName, PersonName, RunId, SystemName};
+use crate::model::{Digest, EnvironmentKind, EnvironmentName, PersonName, Role, RunId, SystemName};
 use serde::{Deserialize, Serialize};
 
 /// What a run is for.
@@ -53,6 +53,12 @@ pub struct RunHeader {
     pub judged: crate::approval::Judged,
     /// What the judged policy takes from the plan's that is stricter.
     pub weakening: Vec<crate::approval::Weakening>,
+    /// The procedure's run that allows this one's stages; nothing for a run that goes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged_by: Option<RunId>,
+    /// Roles whose approval the procedure asks for, beyond the environment's policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_by_procedure: Vec<Role>,
     /// Digest of the people file, as text of `approval::people_digest`.
     pub people: Digest,
 }

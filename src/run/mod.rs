@@ -9,6 +9,7 @@ mod event;
 mod header;
 mod permit;
 mod phase;
+mod stage;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,5 @@ pub use event::{CancelChoice, Event, Failure, FindingSummary, Observed, StepEnd}
 pub use header::{Goal, RunHeader};
 pub use permit::{Permit, RestorePermit, WayBack};
 pub use phase::{BackupState, InFlight, Phase, StepState};
+pub use stage::Stage;
 pub use state::{Run, RunError};

@@ -17,6 +17,8 @@ pub enum Phase {
     Running,
     /// Starts services and asks the checks.
     Verifying,
+    /// Stands still between two stages of a procedure.
+    Held,
     /// Puts back what was there.
     Restoring,
     /// Needs a person.
@@ -36,6 +38,7 @@ impl Phase {
             Self::BackingUp => "backing_up",
             Self::Running => "running",
             Self::Verifying => "verifying",
+            Self::Held => "held",
             Self::Restoring => "restoring",
             Self::Stuck => "stuck",
             Self::Ended => "ended",
@@ -79,6 +82,14 @@ impl StepState {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Unchanged | Self::Skipped | Self::Changed)
+    }
+}
+
+impl BackupState {
+    /// Whether there is one to go back to.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        matches!(self, Self::Verified(_) | Self::Admitted(_))
     }
 }
 

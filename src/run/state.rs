@@ -2,7 +2,7 @@
 
 use super::{
     BackupState, CancelChoice, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase, RunHeader,
-    StepEnd, StepState,
+    Stage, StepEnd, StepState,
 };
 use crate::{
     approval::Gate,
@@ -81,6 +81,18 @@ pub struct Run {
     pub lost: Option<String>,
     /// Whether steps and handlers are through.
     pub steps_completed: bool,
+    /// The stage that was allowed last.
+    pub stage: Option<Stage>,
+    /// Ids of all stages that were allowed.
+    pub stages: BTreeSet<String>,
+    /// Phases whose steps may run.
+    pub allowed: BTreeSet<String>,
+    /// Whether the steps of the last stage are through.
+    pub stage_steps_done: bool,
+    /// Steps whose handlers have run, in earlier stages.
+    pub handled: BTreeSet<(ServerName, StepId)>,
+    /// Whether the procedure is content.
+    pub accepted: bool,
     /// Whether services are up again after the steps, or after the restore.
     pub services_started: bool,
     /// What failed first.
@@ -140,6 +152,12 @@ impl Run {
             changed: false,
             lost: None,
             steps_completed: false,
+            stage: None,
+            stages: BTreeSet::new(),
+            allowed: BTreeSet::new(),
+            stage_steps_done: false,
+            handled: BTreeSet::new(),
+            accepted: false,
             services_started: false,
             failure: None,
             services_failure: None,
@@ -194,13 +212,27 @@ impl Run {
                     Some("a change without a claim")
                 } else if needs_approval && !self.gate_approved {
                     Some("a change without approval")
-                } else if !self.observed.absent
-                    && !matches!(self.backup, BackupState::Verified(_) | BackupState::Admitted(_))
-                {
+                } else if self.is_staged() && self.allowed.is_empty() {
+                    Some("a change of which no stage was allowed")
+                } else if !self.observed.absent && !self.backup.is_there() {
                     Some("a change without a verified backup")
                 } else {
                     None
                 }
+            }
+            Event::StageAllowed { .. } | Event::UndoAsked { .. } | Event::Accepted { .. }
+                if !self.is_staged() =>
+            {
+                Some("this run does not go by stages")
+            }
+            Event::StageAllowed { stage } if self.stages.contains(&stage.id) => {
+                Some("the stage was allowed already")
+            }
+            Event::StageAllowed { .. } | Event::Accepted { .. } if !self.is_held() => {
+                Some("the stage before is not over")
+            }
+            Event::Accepted { .. } if !self.stage.as_ref().is_some_and(|stage| stage.settles) => {
+                Some("nothing was checked that could be accepted")
             }
             Event::BackupAdmitted { .. } if self.header.judged.backup == BackupRule::Own => {
                 Some("an older backup where the policy asks for the run's own")
@@ -277,6 +309,10 @@ impl Run {
             Event::BackupVerified { record } => self.backup = BackupState::Verified(Box::new(record.clone())),
             Event::ServerLost { words, .. } => self.lost = Some(words.clone()),
             Event::StepsCompleted => self.steps_completed = true,
+            Event::StageAllowed { stage } => self.stage_allowed(stage),
+            Event::StageStepsCompleted { .. } => self.stage_steps_done = true,
+            Event::UndoAsked { why } => self.fail(None, why),
+            Event::Accepted { .. } => self.accepted = true,
             // Part of it may run again: before a restore it is stopped once more.
             Event::ServicesStarting => self.quiesced = false,
             Event::ServicesStarted => {
@@ -365,7 +401,7 @@ impl Run {
                 self.steps.insert((server.clone(), step.clone()), StepState::Started(flight));
             }
             Event::StepEnded { server, step, attempt, end } => {
-                let at = format!("{server}: {step}");
+                let at = Some(format!("{server}: {step}"));
                 let state = match end {
                     StepEnd::Changed { registered, .. } => {
                         if let Some((name, value)) = registered {
@@ -391,8 +427,23 @@ impl Run {
         }
     }
 
-    fn fail(&mut self, at: String, words: &str) {
-        let failure = Failure { at: Some(at), words: words.to_owned(), hint: None, unreachable: false };
+    fn stage_allowed(&mut self, stage: &Stage) {
+        if self.stage.as_ref().is_some_and(|before| before.settles) {
+            let changed = self.steps.iter().filter(|(_, state)| **state == StepState::Changed);
+            self.handled.extend(changed.map(|(at, _)| at.clone()));
+            self.steps.retain(|(_, step), _| !stage.handlers.contains(step));
+        }
+        self.stages.insert(stage.id.clone());
+        self.allowed.extend(stage.phases.iter().cloned());
+        self.stage_steps_done = stage.phases.is_empty();
+        if !stage.phases.is_empty() {
+            self.checks_passed = None;
+        }
+        self.stage = Some(stage.clone());
+    }
+
+    fn fail(&mut self, at: Option<String>, words: &str) {
+        let failure = Failure { at, words: words.to_owned(), hint: None, unreachable: false };
         self.failure.get_or_insert(failure);
     }
 
@@ -432,7 +483,9 @@ impl Run {
             Phase::Stuck
         } else if self.restoring && self.claimed {
             Phase::Restoring
-        } else if self.steps_completed {
+        } else if self.is_held() {
+            Phase::Held
+        } else if self.steps_completed || (self.stage_steps_done && self.changed) {
             Phase::Verifying
         } else if self.changed {
             Phase::Running

@@ -2,7 +2,7 @@
 
 use super::{
     BackupState, CancelChoice, Effect, Event, Evidence, Failure, FindingSummary, Goal, Observed, Run,
-    RunHeader, StepEnd, decide,
+    RunHeader, Stage, StepEnd, decide,
 };
 use crate::{
     approval::{Approved, Gate, Judged, Subject, Verdict, window::Opening},
@@ -41,6 +41,8 @@ fn header(goal: Goal, gated: bool, older: bool) -> RunHeader {
         why: None,
         judged: Judged::from(&policy),
         weakening: Vec::new(),
+        staged_by: None,
+        asked_by_procedure: Vec::new(),
         people: Digest::of(b"people"),
     }
 }
@@ -182,7 +184,11 @@ impl World {
                 ],
             },
             Effect::Change(_) => {
-                let step = StepId("s".into());
+                let step = StepId(format!("s{}", run.stages.len()));
+                let done = match &run.stage {
+                    Some(stage) => Event::StageStepsCompleted { stage: stage.id.clone() },
+                    None => Event::StepsCompleted,
+                };
                 let started = Event::StepStarted {
                     server: server(),
                     step: step.clone(),
@@ -200,11 +206,7 @@ impl World {
                     1 => vec![started, end(StepEnd::InDoubt { words: "nobody knows".into() })],
                     2 => vec![started, Event::ServerLost { server: server(), words: "line cut".into() }],
                     3 => vec![Event::ServerLost { server: server(), words: "line cut".into() }],
-                    _ => vec![
-                        started,
-                        end(StepEnd::Changed { registered: None, output: None }),
-                        Event::StepsCompleted,
-                    ],
+                    _ => vec![started, end(StepEnd::Changed { registered: None, output: None }), done],
                 }
             }
             Effect::Settle => {
@@ -251,6 +253,24 @@ impl World {
                 _ => vec![Event::ChecksPassed { findings: finding("good") }],
             },
             Effect::End(exit, words) => vec![Event::Ended { exit: exit.number(), words: words.clone() }],
+            // The procedure: a copy alone, stages with and without services and checks, a no, a yes.
+            Effect::AwaitStage => {
+                assert!(run.is_held(), "{run:?}");
+                let settled = run.stage.as_ref().is_some_and(|stage| stage.settles);
+                let choice = self.choose(6);
+                match choice {
+                    0 => vec![Event::UndoAsked { why: "no".into() }],
+                    1 | 2 if settled => vec![Event::Accepted { by: "17".into() }],
+                    _ => vec![Event::StageAllowed {
+                        stage: Stage {
+                            id: format!("{}", run.stages.len()),
+                            phases: if choice == 3 { Vec::new() } else { vec![format!("{choice}")] },
+                            settles: choice > 4,
+                            handlers: Vec::new(),
+                        },
+                    }],
+                }
+            }
             Effect::Halt(why) if run.stuck.is_none() => vec![Event::BecameStuck { why: why.clone() }],
             Effect::AwaitDecision | Effect::Halt(_) | Effect::Over(_) => Vec::new(),
         }
@@ -346,6 +366,7 @@ proptest! {
         choices in prop::collection::vec(any::<u8>(), 0..160),
         gated in any::<bool>(),
         older in any::<bool>(),
+        staged in any::<bool>(),
         goal in prop_oneof![
             4 => Just(Goal::Change),
             1 => Just(Goal::Backup),
@@ -353,7 +374,11 @@ proptest! {
         ],
     ) {
         let mut world = World { choices, at: 0, journal: Vec::new() };
-        let run = world.live(header(goal.clone(), gated, older));
+        let mut header = header(goal.clone(), gated, older);
+        if staged && goal == Goal::Change {
+            header.staged_by = Some(RunId("procedure".into()));
+        }
+        let run = world.live(header);
         let names = names(&world.journal);
         let first = |name: &str| names.iter().position(|other| other == name);
         if let Some(change) = first("step_started") {
@@ -361,6 +386,11 @@ proptest! {
             prop_assert!(!gated || first("gate_approved").is_some_and(|at| at < change));
             let backup = first("backup_verified").or_else(|| first("backup_admitted").filter(|_| older));
             prop_assert!(run.observed.absent || backup.is_some_and(|at| at < change));
+            prop_assert!(!run.is_staged() || first("stage_allowed").is_some_and(|at| at < change));
+        }
+        if run.is_staged() && run.ended.as_ref().is_some_and(|(exit, _)| *exit == 0) {
+            // It ends well because somebody was content with it, or because there was nothing to do.
+            prop_assert!(run.accepted || !run.claimed, "{names:?}");
         }
         if let Some(restore) = first("item_restore_started") {
             prop_assert!(first("safety_copy_taken").is_some_and(|at| at < restore));

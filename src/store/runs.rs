@@ -196,10 +196,11 @@ impl Store {
         }
     }
 
-    /// Whether a run of this release has ended well in this environment.
-    pub async fn passed(&self, release: Digest, environment: &EnvironmentName) -> Result<bool> {
-        let sql = "SELECT id FROM runs WHERE release = $1 AND environment = $2 AND final_exit = 0 LIMIT 1";
-        Ok(!self.database.read(sql, binds![release, environment.as_str()]).await?.is_empty())
+    /// The plans of this release whose runs have ended well in this environment.
+    pub async fn passed(&self, release: Digest, environment: &EnvironmentName) -> Result<Vec<Digest>> {
+        let sql = "SELECT DISTINCT plan FROM runs WHERE release = $1 AND environment = $2 AND final_exit = 0";
+        let rows = self.database.read(sql, binds![release, environment.as_str()]).await?;
+        rows.iter().map(|row| row.digest("plan")).collect()
     }
 
     /// The newest install or update of this system that ended well in this environment.

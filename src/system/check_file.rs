@@ -2,7 +2,7 @@
 
 use super::sheet_file::selector;
 use crate::{
-    check::{Check, Condition, Expectation, Question},
+    check::{Check, Condition, Expectation, Question, groups},
     document::{Decoder, Field, Kind, Node, Shape, quantity},
     model::name,
 };
@@ -109,6 +109,11 @@ pub const CHECK: Shape = Shape::new(
         Field::required("id", Kind::Name, "Unique in the data sheet."),
         Field::required("at", Kind::Selector, "Servers; it is asked on each."),
         Field::optional("as", Kind::Text, "Account to ask as."),
+        Field::optional(
+            "groups",
+            Kind::List(&Kind::Word(groups::WORDS)),
+            "What it says about the system: `installation`, `function` and `recovery` by default.",
+        ),
         Field::optional("attempts", Kind::Integer(1, 1000), "Tries before it has failed, 5 by default."),
         Field::optional("delay", Kind::Duration, "Time between two tries, `2s` by default."),
         Field::optional("http", Kind::Shape(&HTTP), "An HTTP request."),
@@ -157,6 +162,7 @@ pub(super) fn read_check(decoder: &mut Decoder<'_>, node: &Node) -> Option<Check
         id: node.text("id").filter(|id| name::check(id).is_ok())?,
         at: at?,
         as_user: node.text("as"),
+        groups: node.texts("groups"),
         attempts: node.number("attempts").unwrap_or(5),
         delay_seconds: node
             .duration_seconds("delay")

@@ -394,6 +394,7 @@ fn ask(shell: &Shell, question: Question) -> BTreeMap<String, Measured> {
     let check = Check {
         id: "c".to_owned(),
         at: "all".to_owned(),
+        groups: Vec::new(),
         as_user: None,
         attempts: 1,
         delay_seconds: 0,

@@ -1,6 +1,6 @@
 //! Takes a procedure's run as far as it goes without a person.
 
-use super::{KIND, document, pen::Pen, subordinate, telling};
+use super::{KIND, checks, document, pen::Pen, staged, subordinate, telling};
 use crate::{
     executor::{ExecutorError, Site, interrupt::Interrupt, journal::Watch},
     model::RunId,
@@ -110,11 +110,22 @@ async fn perform(engine: Engine<'_>, pen: &mut Pen<'_>, effect: Effect) -> Resul
             Event::Performed { activity, document: None }
         }
         Effect::Record { activity } => record(site, pen, activity)?,
-        Effect::Check { activity, environment, checks } => {
-            subordinate::check(engine, pen, activity, environment, &checks).await?
+        Effect::Check { activity, environment, checks: groups, playbook, phases } => {
+            checks::ask(engine, pen, checks::Asked { activity, environment, groups, playbook, phases })
+                .await?
         }
-        Effect::AwaitRun { activity, run } => match subordinate::look_at(engine, &run).await? {
+        Effect::AwaitRun { activity, run } => match subordinate::look_at(engine, pen, &activity, &run).await?
+        {
             Some(exit) => Event::CallEnded { activity, run, exit },
+            None => return Ok(false),
+        },
+        Effect::JoinRun { activity, run } => Event::CallStarted { activity, run },
+        Effect::AcceptRun { activity, run } => match staged::accept(engine, activity, run).await? {
+            Some(event) => event,
+            None => return Ok(false),
+        },
+        Effect::UndoRun { activity, run } => match staged::undo(engine, activity, run).await? {
+            Some(event) => event,
             None => return Ok(false),
         },
         Effect::StartRun { activity, kind, playbook, environment, phases, max_age_seconds } => {

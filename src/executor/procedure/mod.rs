@@ -5,9 +5,11 @@
 
 mod advance;
 mod answer;
+mod checks;
 mod document;
 mod open;
 mod pen;
+mod staged;
 mod subordinate;
 mod telling;
 

@@ -1,23 +1,27 @@
-//! Runs that a procedure opens and waits for, and the checks that it asks.
+//! Runs that a procedure opens and waits for.
 
 use super::{
     KIND, Request,
     advance::{Engine, advance},
     open,
     pen::Pen,
+    staged,
 };
 use crate::{
     document::{self, Diagnostics, Source},
-    executor::{
-        self, ExecutorError, Loaded, Opening, Patience, ProjectFiles, Site, fleet::Fleet, loaded::source,
-    },
-    model::{EnvironmentKind, EnvironmentName, RunId, SystemName, Value, canonical},
-    module, playbook,
+    executor::{self, ExecutorError, Opening, Patience, ProjectFiles, Site, Staged, loaded::source},
+    model::{Digest, EnvironmentKind, EnvironmentName, RunId, SystemName, Value},
+    module,
+    plan::Release,
+    playbook,
     procedure::{ActivityId, ActivityKind, Event},
     run::Goal,
     store::{BackupFilter, BackupRow, RunFilter, RunRow},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Deepest chain of procedures that call procedures.
 const CALL_DEPTH_MAX: usize = 8;
@@ -45,9 +49,6 @@ pub(super) async fn start(
     if let Some(row) = site.store.runs(&filter).await?.pop() {
         return Ok(row.new.id);
     }
-    if !wanted.phases.is_empty() {
-        return Err(not_yet(activity, "runs a phase of a playbook alone"));
-    }
     let system = header.system.clone().ok_or_else(|| ExecutorError::input("the run names no system"))?;
     let why = Some(format!("{activity}: {}", header.id));
     if wanted.kind == ActivityKind::Call
@@ -65,36 +66,130 @@ pub(super) async fn start(
         return open(site, request).await;
     }
     let environment = environment(site, activity, wanted.environment)?;
+    let staged = staged(pen, activity)?;
+    if let Some(run) = young_enough(site, &system, &environment, wanted).await? {
+        return Ok(run);
+    }
     let (release, goal) = match wanted.kind {
-        ActivityKind::Backup => {
-            if let Some(row) = young_backup(site, &system, &environment, wanted.max_age_seconds).await? {
-                return Ok(row.run);
-            }
-            (executor::take_in_system(site, &system).await?, Goal::Backup)
-        }
+        ActivityKind::Backup => (executor::take_in_system(site, &system).await?, Goal::Backup),
         ActivityKind::Recovery => {
-            let newest = backups(site, &system, &environment).await?.into_iter().next();
-            let Some(backup) = newest else {
-                return Err(ExecutorError::input(format!(
-                    "`{activity}` restores, and there is no verified backup of `{system}` in `{environment}`"
-                )));
-            };
-            (executor::take_in_system(site, &system).await?, Goal::Restore { backup: backup.id })
+            let backup = to_put_back(site, pen, activity, &system, &environment).await?;
+            (executor::take_in_system(site, &system).await?, Goal::Restore { backup })
         }
-        _ => {
-            let path = path(site, wanted)
-                .ok_or_else(|| ExecutorError::input(format!("`{activity}` names no playbook")))?;
-            let inputs = inputs(site, pen, &path)?;
-            (executor::take_in(site, &executor::Wanted { playbook: path, inputs }).await?, Goal::Change)
-        }
+        _ => (release(site, pen, activity, wanted).await?, Goal::Change),
     };
-    executor::open(site, &release, Opening { goal, environment, why, route: Some(route) }).await
+    let phases = wanted.phases.clone();
+    let opening = Opening { why, route: Some(route), phases, staged, ..Opening::new(goal, environment) };
+    executor::open(site, &release, opening).await
 }
 
-/// Looks at a run that was opened, and takes it on where it can go on; its exit code once it has ended.
-pub(super) async fn look_at(engine: Engine<'_>, id: &RunId) -> Result<Option<u8>, ExecutorError> {
+/// How a run in stages is opened by the activity; nothing for a run of its own.
+fn staged(pen: &Pen<'_>, activity: &ActivityId) -> Result<Option<Staged>, ExecutorError> {
+    let procedure = &pen.run.procedure;
+    let Some(activity) = procedure.activity(activity) else { return Ok(None) };
+    let Some(word) = &activity.run else { return Ok(None) };
+    let is_gate = activity.kind == ActivityKind::Gate;
+    let opens = is_gate || (activity.kind == ActivityKind::Remote && procedure.gate_of(word).is_none());
+    if !opens {
+        return Err(ExecutorError::refused(format!(
+            "`{}` is a stage of the run `{word}`, which nothing has opened",
+            activity.id
+        )));
+    }
+    let approve = if is_gate { activity.answering().to_vec() } else { Vec::new() };
+    Ok(Some(Staged { by: pen.run.header.id.clone(), approve }))
+}
+
+/// The release that the activity runs: behind a gate the one that passed the tests of this procedure,
+/// the same bytes; otherwise the playbook as it is in the project.
+async fn release(
+    site: &Site,
+    pen: &Pen<'_>,
+    activity: &ActivityId,
+    wanted: &Wanted,
+) -> Result<Release, ExecutorError> {
+    let name = wanted.playbook.as_ref();
+    let name = name.ok_or_else(|| ExecutorError::input(format!("`{activity}` names no playbook")))?;
+    let path = path(site, name);
+    if wanted.kind == ActivityKind::Gate
+        && let Some(digest) = passed(site, pen, &path).await?
+    {
+        return executor::release(site, digest).await;
+    }
+    let inputs = inputs(site, pen, &path)?;
+    executor::take_in(site, &executor::Wanted { playbook: path, inputs }).await
+}
+
+/// The release of the newest run of this procedure that ended well in a test environment.
+async fn passed(site: &Site, pen: &Pen<'_>, playbook: &str) -> Result<Option<Digest>, ExecutorError> {
+    let runs: BTreeSet<&RunId> = pen.run.records.values().flat_map(|record| &record.runs).collect();
+    let mut newest: Option<RunRow> = None;
+    for id in runs {
+        let row = site.store.run(id).await?;
+        let tested = site.inventory.environments.iter().any(|environment| {
+            environment.name == row.new.environment && environment.kind == EnvironmentKind::Test
+        });
+        let good = row.final_exit == Some(0) && row.new.playbook == playbook && tested;
+        if good && newest.as_ref().is_none_or(|other| other.opened_at < row.opened_at) {
+            newest = Some(row);
+        }
+    }
+    Ok(newest.map(|row| row.new.release))
+}
+
+/// The run of a backup that is young enough, where the activity is content with one.
+async fn young_enough(
+    site: &Site,
+    system: &SystemName,
+    environment: &EnvironmentName,
+    wanted: &Wanted,
+) -> Result<Option<RunId>, ExecutorError> {
+    if wanted.kind != ActivityKind::Backup {
+        return Ok(None);
+    }
+    Ok(young_backup(site, system, environment, wanted.max_age_seconds).await?.map(|row| row.run))
+}
+
+/// The backup that an activity puts back: the one that another activity took, wherever that was, or
+/// the newest verified one of the environment.
+async fn to_put_back(
+    site: &Site,
+    pen: &Pen<'_>,
+    activity: &ActivityId,
+    system: &SystemName,
+    environment: &EnvironmentName,
+) -> Result<String, ExecutorError> {
+    let from = pen.run.procedure.activity(activity).and_then(|activity| activity.from.as_ref());
+    let rows = match from {
+        Some(from) => {
+            let taken = pen.run.record(from).and_then(|record| record.runs.last()).cloned();
+            let taken = taken.ok_or_else(|| ExecutorError::input(format!("`{from}` has taken no backup")))?;
+            site.store.backups(&BackupFilter { run: Some(taken), ..BackupFilter::default() }).await?
+        }
+        None => backups(site, system, environment).await?,
+    };
+    let usable = rows.into_iter().find(|row| row.verified_at.is_some() && row.broken.is_none());
+    usable.map(|row| row.id).ok_or_else(|| {
+        ExecutorError::input(format!(
+            "`{activity}` restores, and there is no verified backup of `{system}` for it"
+        ))
+    })
+}
+
+/// Looks at a run that was opened, and takes it on where it can go on; its exit code, or that of the
+/// stage of it that the activity is, once it is there.
+pub(super) async fn look_at(
+    engine: Engine<'_>,
+    pen: &Pen<'_>,
+    activity: &ActivityId,
+    id: &RunId,
+) -> Result<Option<u8>, ExecutorError> {
     let Engine { site, interrupt, watch } = engine;
     let row = site.store.run(id).await?;
+    let stage = pen.run.procedure.activity(activity).filter(|activity| activity.run.is_some());
+    if let Some(stage) = stage {
+        return staged::lead(engine, pen, stage, &row).await;
+    }
     if row.final_exit.is_some() {
         return Ok(row.final_exit);
     }
@@ -113,38 +208,6 @@ pub(super) async fn look_at(engine: Engine<'_>, id: &RunId) -> Result<Option<u8>
         Ok(()) | Err(ExecutorError::Driven { .. }) => Ok(site.store.run(id).await?.final_exit),
         Err(error) => Err(error),
     }
-}
-
-/// Asks the checks of the system; the report lies in the depot.
-pub(super) async fn check(
-    engine: Engine<'_>,
-    pen: &Pen<'_>,
-    activity: ActivityId,
-    kind: Option<EnvironmentKind>,
-    groups: &[String],
-) -> Result<Event, ExecutorError> {
-    let site = engine.site;
-    if !groups.is_empty() {
-        return Err(not_yet(&activity, "asks some of the checks alone"));
-    }
-    let system = pen.run.header.system.clone();
-    let system = system.ok_or_else(|| ExecutorError::input("the run names no system"))?;
-    let environment = environment(site, &activity, kind)?;
-    let release = executor::take_in_system(site, &system).await?;
-    let plan = executor::plan(site, &release, &environment).await?;
-    let digest = plan.digest().map_err(|error| ExecutorError::document("plan", error))?;
-    let loaded = Loaded::of(site, digest).await?;
-    if loaded.plan.checks.is_empty() {
-        return Err(ExecutorError::input(format!("`{activity}` asks checks, and `{system}` has none")));
-    }
-    let fleet = Fleet::asking(site, &loaded.plan);
-    let findings = executor::verify(site, &loaded, &fleet, engine.interrupt).await;
-    fleet.close().await;
-    let findings = findings?;
-    let good = findings.iter().all(|finding| finding.verdict == "good");
-    let text = canonical(&findings).map_err(|error| ExecutorError::document("report", error))?;
-    let report = site.depot.put_bytes(site.redact(&text).as_bytes())?.digest;
-    Ok(Event::Measured { activity, good, report })
 }
 
 /// The open procedure that a run was opened for.
@@ -167,23 +230,14 @@ async fn refuse_depth(site: &Site, id: &RunId) -> Result<(), ExecutorError> {
     Err(ExecutorError::refused(format!("procedures call one another more than {CALL_DEPTH_MAX} deep")))
 }
 
-fn not_yet(activity: &ActivityId, what: &str) -> ExecutorError {
-    ExecutorError::Refused {
-        words: format!("`{activity}` {what}, which this version cannot do"),
-        hint: Some(format!(
-            "do it by hand and have `{activity}` left out with `esclusa do --except {activity} --reason TEXT`"
-        )),
-    }
-}
-
-fn path(site: &Site, wanted: &Wanted) -> Option<String> {
-    let name = wanted.playbook.as_ref()?;
-    Some(format!("{}/{name}.yaml", site.project.playbooks))
+/// The path of a playbook that an activity names.
+pub(super) fn path(site: &Site, name: &str) -> String {
+    format!("{}/{name}.yaml", site.project.playbooks)
 }
 
 /// The path of what is called, if that is a procedure.
 fn procedure_path(site: &Site, wanted: &Wanted) -> Option<String> {
-    let path = path(site, wanted)?;
+    let path = path(site, wanted.playbook.as_ref()?);
     let files = ProjectFiles::new(&site.root);
     let mut ignored = Diagnostics::default();
     let source = Source::read(&files, &path, &mut ignored)?;
@@ -192,7 +246,7 @@ fn procedure_path(site: &Site, wanted: &Wanted) -> Option<String> {
 }
 
 /// The only environment of a kind.
-fn environment(
+pub(super) fn environment(
     site: &Site,
     activity: &ActivityId,
     kind: Option<EnvironmentKind>,
@@ -213,7 +267,11 @@ fn environment(
 }
 
 /// What the requests of the run gave that the playbook asks for.
-fn inputs(site: &Site, pen: &Pen<'_>, path: &str) -> Result<BTreeMap<String, Value>, ExecutorError> {
+pub(super) fn inputs(
+    site: &Site,
+    pen: &Pen<'_>,
+    path: &str,
+) -> Result<BTreeMap<String, Value>, ExecutorError> {
     let files = ProjectFiles::new(&site.root);
     let mut diagnostics = Diagnostics::default();
     let parsed = source(&files, path, &mut diagnostics)

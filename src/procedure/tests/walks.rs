@@ -175,10 +175,26 @@ impl Walk {
             }),
             Effect::StartRun { activity, playbook, .. } => {
                 assert!(!playbook.unwrap_or_default().contains('{'));
-                self.append(Event::CallStarted { activity, run: RunId("child".to_owned()) }).unwrap();
+                let run = RunId(format!("child-{}", self.events.len()));
+                self.append(Event::CallStarted { activity, run }).unwrap();
+            }
+            Effect::JoinRun { activity, run } => {
+                let (joining, _) = self.run.current().unwrap();
+                let word = joining.run.as_ref().unwrap();
+                let guarded = self.run.procedure.gate_of(word).is_some();
+                assert!(guarded || joining.undoes() || !self.run.staged[word].over, "{activity} joins {run}");
+                self.append(Event::CallStarted { activity, run }).unwrap();
+            }
+            Effect::UndoRun { activity, run } => {
+                self.append(Event::StagedRunEnded { activity, run, exit: 3 }).unwrap();
+            }
+            Effect::AcceptRun { activity, run } => {
+                let exit = exit(&mut self.dice);
+                self.append(Event::StagedRunEnded { activity, run, exit }).unwrap();
             }
             Effect::AwaitRun { activity, run } => {
-                let exit = exit(&mut self.dice);
+                let gate = self.run.current().is_some_and(|(open, _)| open.kind == ActivityKind::Gate);
+                let exit = if gate && self.dice.roll(2) == 0 { 11 } else { exit(&mut self.dice) };
                 self.append(Event::CallEnded { activity, run, exit }).unwrap();
             }
             Effect::Check { activity, .. } => {
@@ -278,6 +294,7 @@ fn every_walk_ends_with_everything_covered_and_nobody_out_of_role() {
         limits_hold(&walk.run);
         let missing = coverage(&walk.run).into_iter().find(|one| one.standing == Standing::Missing);
         assert_eq!(missing, None, "seed {seed}");
+        assert_eq!(walk.run.dangling(), None, "seed {seed}: a run holds its servers for ever");
         let Position::Ended(outcome) = &walk.run.position else { panic!("seed {seed}") };
         *outcomes.entry((procedure.number.clone(), outcome.clone())).or_default() += 1;
         if seed % 100 == 0 {

@@ -66,7 +66,7 @@ pub(super) fn corner(row: usize, column: usize) -> (usize, usize) {
 }
 
 fn node(activity: &Activity, language: Language, (x, y): (usize, usize), out: &mut String) {
-    let class = match activity.kind.work() {
+    let class = match activity.work() {
         Work::Person => "person",
         Work::Gate => "gate",
         Work::External => "external",

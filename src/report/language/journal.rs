@@ -40,6 +40,11 @@ texts! {
     event_in_doubt(server, step, why) { en: "{server}: {step} in doubt: {why}", es: "{server}: {step} en duda: {why}" }
     event_lost(server, why) { en: "{server} lost: {why}", es: "{server} perdido: {why}" }
     event_steps_done() { en: "all steps done", es: "todos los pasos hechos" }
+    event_stage_copy(stage) { en: "{stage}: servers are held and copied", es: "{stage}: se reservan y copian los servidores" }
+    event_stage_allowed(stage, phases) { en: "{stage} may begin: {phases}", es: "{stage} puede empezar: {phases}" }
+    event_stage_done(stage) { en: "{stage}: all steps done", es: "{stage}: todos los pasos hechos" }
+    event_undo_asked(why) { en: "to be undone: {why}", es: "se deshace: {why}" }
+    event_accepted(by) { en: "accepted by {by}", es: "aceptada por {by}" }
     event_starting() { en: "starting services", es: "iniciando los servicios" }
     event_services_up() { en: "services started", es: "servicios iniciados" }
     event_services_up_after(length) {

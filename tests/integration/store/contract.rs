@@ -59,11 +59,11 @@ pub async fn a_run_is_opened_found_and_listed(ground: &Ground) {
     let filter = RunFilter { ended: Some(true), ..RunFilter::default() };
     assert!(store.runs(&filter).await.unwrap().is_empty());
     let taken = lease(&store, &first, "one").await;
-    assert!(!store.passed(first.new.release, &environment("test")).await.unwrap());
+    assert!(store.passed(first.new.release, &environment("test")).await.unwrap().is_empty());
     store.append(&taken, ends("succeeded", 0)).await.unwrap();
     assert_eq!(ids(store.runs(&filter).await.unwrap()), vec![first.new.id.clone()]);
-    assert!(store.passed(first.new.release, &environment("test")).await.unwrap());
-    assert!(!store.passed(first.new.release, &environment("production")).await.unwrap());
+    assert_eq!(store.passed(first.new.release, &environment("test")).await.unwrap(), [first.new.plan]);
+    assert!(store.passed(first.new.release, &environment("production")).await.unwrap().is_empty());
     let wiki = SystemName::parse("wiki").unwrap();
     let last = store.last_success(&wiki, &environment("test")).await.unwrap().unwrap();
     assert_eq!(last.new.id, first.new.id);
