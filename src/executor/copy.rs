@@ -2,7 +2,7 @@
 
 use super::{ExecutorError, change::Changing, journal::Extra, look};
 use crate::{
-    backup::{BackupId, Estimate, Header, Item, Part, Purpose},
+    backup::{self, BackupId, Estimate, Header, Item, ItemManifest, Manifest, NoPlace, Part, Purpose},
     model::{BackupRule, ServerName, Status, Timestamp},
     run::{BackupState, Event, Failure, Goal},
     store::{BackupFilter, BackupRow},
@@ -197,8 +197,8 @@ impl Changing<'_> {
             }
         };
         let id = BackupId::parse(&id).map_err(|error| failed("restore", error))?;
-        let mut items: Vec<Item> =
-            vault.manifest(&id).await?.items.into_iter().map(|item| item.item).collect();
+        let copied = self.placed(&vault.manifest(&id).await?).map_err(|error| failed("restore", error))?;
+        let mut items: Vec<Item> = copied.into_iter().map(|item| item.item).collect();
         for item in self.items() {
             if !items.iter().any(|other| other.server == item.server && other.source == item.source) {
                 // Ids are unique within a backup; one of the plan may be taken by another item there.
@@ -209,6 +209,11 @@ impl Changing<'_> {
         }
         items.retain(|item| item.part != Part::Logs);
         Ok(items)
+    }
+
+    /// The items of a backup with the servers that they go to here.
+    pub fn placed(&self, manifest: &Manifest) -> Result<Vec<ItemManifest>, NoPlace> {
+        backup::placed(manifest, &self.loaded.plan.environment, self.items())
     }
 
     /// The items of the plan's backup.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     approval::{self, window},
-    backup::{BackupId, VerifiedBackup},
+    backup::{self, BackupId, VerifiedBackup},
     inventory::SecretSource,
     model::{EnvironmentKind, ExitCode, RunId, canonical},
     plan::SecretValues,
@@ -338,9 +338,8 @@ impl<'a> Driver<'a> {
             let id = BackupId::parse(id).map_err(|error| ExecutorError::input(error.to_string()))?;
             let production = plan.environment_kind == EnvironmentKind::Production;
             let manifest = self.site.vault(production).await?.manifest(&id).await?;
-            let items: Vec<_> = manifest.items.iter().map(|item| &item.item).collect();
             let planned = plan.backup.as_ref().map(|backup| backup.items.as_slice());
-            if let Err(error) = crate::backup::places(&items, planned.unwrap_or_default()) {
+            if let Err(error) = backup::placed(&manifest, &plan.environment, planned.unwrap_or_default()) {
                 let words = error.to_string();
                 forecast.problems.push(Failure { at: None, words, hint: None, unreachable: false });
             }

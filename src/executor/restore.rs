@@ -2,13 +2,13 @@
 
 use super::{ExecutorError, change::Changing, fleet::is_passing};
 use crate::{
-    backup::{self, BackupId, ItemManifest, Manifest, NoPlace, Part},
-    model::{Answer, Script, ServerName},
+    backup::{BackupId, ItemManifest, Part},
+    model::{Answer, Script},
     run::{Event, Failure, RestorePermit},
     transport::Frame,
     vault::Vault,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// Longest time that one item may take to be put back.
 const ITEM_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
@@ -29,13 +29,12 @@ impl Changing<'_> {
         let vault = self.vault().await?;
         let id = permit.backup().id();
         let manifest = vault.manifest(id).await?;
-        let places = match self.places(&manifest) {
-            Ok(places) => places,
+        let items = match self.placed(&manifest) {
+            Ok(items) => items,
             Err(error) => return self.failed("vault", &error.to_string()).await,
         };
-        for item in manifest.items.iter().filter(|item| item.item.part != Part::Logs) {
+        for item in items.iter().filter(|item| item.item.part != Part::Logs) {
             let name = item.item.id.clone();
-            let server = places.get(&name).unwrap_or(&item.item.server);
             if self.journal.run().restored.contains(&name) {
                 continue;
             }
@@ -43,10 +42,10 @@ impl Changing<'_> {
                 return Ok(());
             }
             self.journal.append(Event::ItemRestoreStarted { item: name.clone() }).await?;
-            let answer = match self.put_item(&vault, id, item, server).await {
+            let answer = match self.put_item(&vault, id, item).await {
                 Ok(answer) => answer,
                 Err(ExecutorError::Transport(error)) if is_passing(&error) => {
-                    return self.lost(server, &error).await;
+                    return self.lost(&item.item.server, &error).await;
                 }
                 Err(ExecutorError::Transport(error)) => return self.failed(&name, &error.to_string()).await,
                 Err(other) => return Err(other),
@@ -67,25 +66,14 @@ impl Changing<'_> {
         self.journal.append(Event::RestoreCompleted).await
     }
 
-    /// The servers to which the backup's items go where they do not go back to their own: a rehearsal.
-    fn places(&self, manifest: &Manifest) -> Result<BTreeMap<String, ServerName>, NoPlace> {
-        if manifest.header.environment == self.loaded.plan.environment {
-            return Ok(BTreeMap::new());
-        }
-        let items: Vec<_> = manifest.items.iter().map(|item| &item.item).collect();
-        let planned = self.loaded.plan.backup.as_ref().map(|backup| backup.items.as_slice());
-        backup::places(&items, planned.unwrap_or_default())
-    }
-
     /// Sends one item to its server, puts it back there, and removes what was sent.
     async fn put_item(
         &self,
         vault: &Vault,
         id: &BackupId,
         item: &ItemManifest,
-        server: &ServerName,
     ) -> Result<Answer, ExecutorError> {
-        let (as_user, blob) = (item.item.run_as(), item.blob());
+        let (server, as_user, blob) = (&item.item.server, item.item.run_as(), item.blob());
         let session = self.fleet.session_again(server).await?;
         let mut source = vault.open_item(id, &item.item.id).await?;
         if let Err(error) = session.upload(&as_user, &blob, &mut source).await {

@@ -4,7 +4,7 @@ use super::{
     ExecutorError, Patience, Site,
     drive::Driver,
     interrupt::Interrupt,
-    journal::{Journal, Watch},
+    journal::{Journal, Watch, load},
 };
 use crate::{
     model::RunId,
@@ -44,6 +44,10 @@ pub async fn lead(
     interrupt: &Interrupt,
     watch: Arc<dyn Watch>,
 ) -> Result<Run, ExecutorError> {
+    let before = load(&site.store, id).await?;
+    if before.ended.is_some() {
+        return Ok(before);
+    }
     let journal = Journal::take(site, id, watch).await?;
     let led = further(site, &journal, step, interrupt).await;
     let run = journal.run().clone();
@@ -57,11 +61,18 @@ async fn further(
     step: &Step,
     interrupt: &Interrupt,
 ) -> Result<(), ExecutorError> {
-    let run = journal.run().clone();
-    if run.ended.is_some() || run.stuck.is_some() || is_reached(&run, step) {
+    if is_past(&journal.run(), step) {
         return Ok(());
     }
     let driver = Driver::new(site, journal, Patience::NONE, interrupt).await?;
+    if !journal.run().claimed && !journal.run().is_held() {
+        // Nothing can be asked of it before it is forecast and, where its environment wants that, approved.
+        driver.drive().await?;
+        if is_past(&journal.run(), step) || !journal.run().is_held() {
+            return Ok(());
+        }
+    }
+    let run = journal.run().clone();
     if let Step::Accept { .. } = step {
         refuse_unfinished(&driver, &run)?;
     }
@@ -75,6 +86,11 @@ async fn further(
         journal.append(Event::Resumed { by: site.caller.account.clone(), epoch: journal.epoch() }).await?;
     }
     driver.drive().await.map(drop)
+}
+
+/// Whether nothing can be done for the step now: it is done, or only a person can do more.
+fn is_past(run: &Run, step: &Step) -> bool {
+    run.ended.is_some() || run.stuck.is_some() || is_reached(run, step)
 }
 
 /// The event that asks for a step; nothing if that was asked for already.
