@@ -10,7 +10,7 @@ use crate::{
     model::{Digest, ExitCode, Language, Timestamp},
     report::language::records as say,
     run::Event,
-    store::{LedgerHead, RunFilter, RunRow, StoreError},
+    store::{LedgerHead, LedgerRow, RunFilter, RunRow, Store, StoreError},
 };
 use clap::Args;
 use serde_json::json;
@@ -30,6 +30,7 @@ struct Proven {
     events: u64,
     decisions: usize,
     signed: usize,
+    answers: usize,
     heads: Vec<LedgerHead>,
 }
 
@@ -46,6 +47,7 @@ pub async fn audit(global: &Global, terminal: &Terminal, args: AuditArgs) -> Res
         terminal.json(&json!({
             "good": true, "ledger": { "entries": head.seq, "head": head.hash }, "runs": proven.runs,
             "events": proven.events, "decisions": proven.decisions, "signed": proven.signed,
+            "signed_answers": proven.answers,
             "known_heads": proven.heads.len(),
         }));
         return Ok(ExitCode::Done);
@@ -54,6 +56,7 @@ pub async fn audit(global: &Global, terminal: &Terminal, args: AuditArgs) -> Res
     terminal.result(&say::audit_heads(language, proven.heads.len()));
     terminal.result(&say::audit_runs(language, proven.runs, proven.events));
     terminal.result(&say::audit_decisions(language, proven.decisions, proven.signed));
+    terminal.result(&say::audit_answers(language, proven.answers));
     terminal.result(&say::audit_good(language));
     Ok(ExitCode::Done)
 }
@@ -76,7 +79,8 @@ impl From<ExecutorError> for Wrong {
 /// Replays every journal and verifies every decision again.
 async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     let store = &records.store;
-    let chain: BTreeMap<Digest, u64> = store.ledger().await?.iter().map(|row| (row.hash, row.seq)).collect();
+    let ledger = store.ledger().await?;
+    let chain: BTreeMap<Digest, u64> = ledger.iter().map(|row| (row.hash, row.seq)).collect();
     let mut proven = Proven::default();
     let filter = RunFilter { limit: Some(u32::MAX), ..RunFilter::default() };
     let mut rows = store.runs(&filter).await?;
@@ -84,7 +88,7 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     for row in &rows {
         proven.runs += 1;
         if procedural::is_one(row) {
-            proven.events += executor::procedure::load(store, &row.new.id).await?.run.events;
+            answers(store, row, &ledger, &mut proven, language).await?;
             continue;
         }
         let run = executor::load(store, &row.new.id).await?;
@@ -92,6 +96,37 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
         decisions(records, row, &chain, &mut proven, language).await?;
     }
     Ok(proven)
+}
+
+/// Verifies everything that was signed in a procedure's run.
+async fn answers(
+    store: &Store,
+    row: &RunRow,
+    ledger: &[LedgerRow],
+    proven: &mut Proven,
+    language: Language,
+) -> Result<(), Wrong> {
+    let id = &row.new.id;
+    let stored = executor::procedure::load(store, id).await.map_err(|error| match error {
+        ExecutorError::Unproven { run, activity, source } => {
+            Wrong(say::audit_answer(language, run, activity, source.message(language)))
+        }
+        other => other.into(),
+    })?;
+    proven.events += stored.run.events;
+    let opened =
+        ledger.iter().find(|entry| entry.entry.kind == "run_opened" && entry.entry.run.as_ref() == Some(id));
+    for heard in stored.witness.heard() {
+        // Signed after the run was opened and before it was recorded, so its head lies between.
+        let head = ledger
+            .iter()
+            .find(|entry| entry.hash == heard.ledger_head)
+            .filter(|head| head.at <= heard.at && opened.is_some_and(|opened| opened.seq <= head.seq));
+        let head = head.ok_or_else(|| Wrong(say::audit_answer_head(language, id, &heard.activity)))?;
+        proven.heads.push(LedgerHead { seq: head.seq, hash: head.hash });
+        proven.answers += 1;
+    }
+    Ok(())
 }
 
 /// Verifies the decisions at every gate of a run, and that what it took for approved was.

@@ -18,6 +18,7 @@ pub mod lint;
 pub mod part;
 pub mod refusal;
 pub mod route;
+pub mod seal;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -31,4 +32,5 @@ pub use kind::{ActivityKind, Work};
 pub use lint::{Finding, Rule, lint};
 pub use refusal::Refusal;
 pub use route::Took;
+pub use seal::Seal;
 pub use state::{ProcedureRun, Record};

@@ -28,6 +28,7 @@ fn answered(short: &str, by: &str, role: &str, answer: Answer, reason: &str) -> 
         reason: reason.to_owned(),
         fields: BTreeMap::new(),
         evidence: Vec::new(),
+        seal: None,
     }
 }
 
@@ -120,6 +121,7 @@ fn a_run_waits_for_whoever_starts_it_and_a_failure_is_missing_until_it_is_except
         role: role.clone(),
         reason: "done by hand".to_owned(),
         until: None,
+        seal: None,
     };
     assert!(matches!(run.apply(&except(&hand), at), Err(Refusal::Role { .. })));
     run.apply(&except(&boss), at).unwrap();
