@@ -1,6 +1,9 @@
 //! Runs of procedures, as the persons involved do them: the real program, a store in a file, no server.
 
+mod approvals;
+mod hostile;
 mod office;
+mod signed;
 
 use super::approve::keyboard::{DOWN, Session};
 use office::{Office, text};
@@ -315,7 +318,7 @@ fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left
     let file = found.lines().find(|line| line.ends_with(tail)).unwrap_or_else(|| panic!("{hex} in {found}"));
     let document = fs::read_to_string(path.join(file)).unwrap();
     assert!(document.starts_with("# Report of what was done\n"), "{document}");
-    assert!(document.contains("9.1-02 luis (professional): done: looked"), "{document}");
+    assert!(document.contains("9.1-02 luis (professional, unsigned): done: looked"), "{document}");
 }
 
 #[test]

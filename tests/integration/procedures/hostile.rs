@@ -1,0 +1,187 @@
+//! Somebody who can write to the database, but has nobody's key: whatever they add, the run is refused.
+
+use super::{office::text, signed::at_the_gate};
+use esclusa::{
+    approval::{Occasion, Purpose, Testimony, sign},
+    executor,
+    model::{Digest, PersonName, Role, RunId, Timestamp, canonical},
+    procedure::{ActivityId, Answer, Event, Seal},
+    store::{Append, Location, Store, Taken},
+};
+use std::{collections::BTreeMap, fs, path::Path};
+
+async fn store(folder: &Path) -> Store {
+    Store::open(&Location::parse("sqlite:state/esclusa.db", folder, None).unwrap()).await.unwrap()
+}
+
+/// Appends events as the store takes them: with a chain that fits, and without asking anybody.
+async fn append(folder: &Path, id: &str, events: &[Event]) {
+    let store = store(folder).await;
+    let Taken::Lease(lease) = store.take_lease(&RunId(id.to_owned()), "somebody", 60).await.unwrap() else {
+        panic!("the lease is held")
+    };
+    let events = events.iter().map(|event| canonical(event).unwrap()).collect();
+    store.append(&lease, Append { events, state: "waiting".to_owned(), ..Append::default() }).await.unwrap();
+    store.release_lease(&lease).await.unwrap();
+}
+
+fn yes() -> Event {
+    Event::Answered {
+        activity: ActivityId("9.3-02".to_owned()),
+        by: PersonName::parse("ana").unwrap(),
+        role: Role::parse("director").unwrap(),
+        answer: Answer::Yes,
+        reason: "so it is".to_owned(),
+        fields: BTreeMap::new(),
+        evidence: vec![Digest::of(b"file")],
+        seal: None,
+    }
+}
+
+/// The testimony that Ana would sign now.
+async fn testimony(folder: &Path, id: &str) -> Testimony {
+    let store = store(folder).await;
+    let run = executor::procedure::load(&store, &RunId(id.to_owned())).await.unwrap().run;
+    let occasion = Occasion {
+        people: run.people.unwrap(),
+        time: store.now().await.unwrap(),
+        nonce: "0123456789abcdef".to_owned(),
+        ledger_head: store.ledger_head().await.unwrap().hash,
+    };
+    Testimony::of(&run, &yes(), occasion).unwrap()
+}
+
+fn sealed(folder: &Path, testimony: &Testimony, key: &str, purpose: Purpose) -> Seal {
+    let private = fs::read_to_string(folder.join(format!("key-{key}"))).unwrap();
+    let statement = testimony.text();
+    let signature = sign(purpose, &statement, &private, None).unwrap();
+    Seal { statement, signature }
+}
+
+type Trick = (fn(&mut Testimony), &'static str, Purpose, &'static str, &'static str);
+
+const TRICKS: [Trick; 9] = [
+    (|_| {}, "luis", Purpose::Testimony, "not one of the keys of `ana`", "no es de `ana`"),
+    (|_| {}, "ana", Purpose::Decision, "not made for an activity", "no se hizo para una actividad"),
+    (
+        |said| said.run = RunId("other".into()),
+        "ana",
+        Purpose::Testimony,
+        "about another run",
+        "otra ejecución",
+    ),
+    (
+        |said| said.activity = ActivityId("9.3-05".into()),
+        "ana",
+        Purpose::Testimony,
+        "another activity",
+        "otra actividad",
+    ),
+    (|said| said.attempt = 2, "ana", Purpose::Testimony, "about another attempt", "otro intento"),
+    (|said| said.evidence.clear(), "ana", Purpose::Testimony, "other files of evidence", "otros archivos"),
+    (
+        |said| said.answer = Some(Answer::No),
+        "ana",
+        Purpose::Testimony,
+        "says something else",
+        "dice otra cosa",
+    ),
+    (
+        |said| said.people = Digest::of(b"mine"),
+        "ana",
+        Purpose::Testimony,
+        "another people file",
+        "otro archivo de personas",
+    ),
+    (
+        |said| said.time = Timestamp(0),
+        "ana",
+        Purpose::Testimony,
+        "the time of the signature",
+        "la fecha de la firma",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_with_a_signature_that_does_not_fit_is_refused_by_whoever_reads_it() {
+    for (change, key, purpose, english, spanish) in TRICKS {
+        let (office, id) = at_the_gate();
+        let folder = office.folder.path();
+        let mut said = testimony(folder, &id).await;
+        change(&mut said);
+        append(folder, &id, &[yes().sealed(Some(sealed(folder, &said, key, purpose)))]).await;
+        for (words, code) in [
+            (&["show", &id][..], 20),
+            (&["do", &id, "--answer", "yes", "--reason", "y"], 20),
+            (&["coverage", &id], 20),
+            (&["audit"], 1),
+        ] {
+            let output = office.try_as("eva", words);
+            let seen = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{words:?}: {seen}");
+            assert!(seen.contains(english) && seen.contains("9.3-02"), "{words:?}: {seen}");
+        }
+        let audit = office.try_as("ana", &["audit", "--lang", "es"]);
+        assert!(text(&audit.stderr).contains(spanish), "{audit:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_a_signature_is_refused_where_one_is_asked_for() {
+    let (office, id) = at_the_gate();
+    append(office.folder.path(), &id, &[yes()]).await;
+    let output = office.try_as("eva", &["show", &id]);
+    assert!(text(&output.stderr).contains("this activity is signed, and the answer is not"), "{output:?}");
+    assert_eq!(office.try_as("eva", &["audit"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_of_before_is_not_accepted_again() {
+    let (office, id) = at_the_gate();
+    let folder = office.folder.path();
+    office.done_as("ana", &["do", &id, "--answer", "no", "--reason", "not like that"]);
+    let store = store(folder).await;
+    let before = executor::procedure::load(&store, &RunId(id.clone())).await.unwrap();
+    let answered = before.events.iter().find(|(event, _)| event.seal().is_some()).unwrap().0.clone();
+    append(folder, &id, &[answered]).await;
+    let output = office.try_as("eva", &["show", &id]);
+    assert!(text(&output.stderr).contains("the same signature was used before"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_names_a_head_of_the_ledger_since_the_run_was_opened() {
+    for known in [true, false] {
+        let (office, id) = at_the_gate();
+        let folder = office.folder.path();
+        let mut said = testimony(folder, &id).await;
+        let store = store(folder).await;
+        if known {
+            said.ledger_head = store.ledger().await.unwrap()[0].hash;
+            office.done_as("luis", &["request", "new", "buy", "--system", "other"]);
+        } else {
+            said.ledger_head = Digest::of(b"nowhere");
+        }
+        append(folder, &id, &[yes().sealed(Some(sealed(folder, &said, "ana", Purpose::Testimony)))]).await;
+        let audit = office.try_as("eva", &["audit"]);
+        let wrong = text(&audit.stderr).contains("names a head that is not on the chain");
+        // Of two runs, the first one's opening is where the ledger stood.
+        assert_eq!(
+            (audit.status.code(), wrong),
+            if known { (Some(0), false) } else { (Some(1), true) },
+            "{audit:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_people_file_that_nobody_kept_proves_nothing() {
+    let (office, id) = at_the_gate();
+    let folder = office.folder.path();
+    let mut said = testimony(folder, &id).await;
+    said.people = Digest::of(b"mine");
+    let seal = sealed(folder, &said, "ana", Purpose::Testimony);
+    append(folder, &id, &[Event::PeopleRecorded { people: said.people }, yes().sealed(Some(seal))]).await;
+    let output = office.try_as("eva", &["show", &id]);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(text(&output.stderr).contains("is not in the store"), "{output:?}");
+}
