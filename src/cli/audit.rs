@@ -5,14 +5,16 @@ use super::{
     records::{Door, Records},
 };
 use crate::{
-    approval::{self, Gate, Statement, Verdict},
+    approval::{self, Gate, KeyFingerprint, Statement, Verdict, testimony::Heard},
     executor::{self, ExecutorError, recorded, sheet},
-    model::{Digest, ExitCode, Language, Timestamp},
-    report::language::records as say,
+    model::{Digest, ExitCode, Language, People, PersonName, RunId, Timestamp},
+    procedure::ActivityId,
+    report::{escape, language::records as say, lines::COLUMNS},
     run::Event,
-    store::{LedgerHead, LedgerRow, RunFilter, RunRow, Store, StoreError},
+    store::{LedgerHead, LedgerRow, RunFilter, RunRow, StoreError},
 };
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -31,7 +33,18 @@ struct Proven {
     decisions: usize,
     signed: usize,
     answers: usize,
+    /// Signatures by keys that the people file does not list now.
+    strange: Vec<Strange>,
     heads: Vec<LedgerHead>,
+}
+
+/// A good signature by a key that is not the person's any more, or that somebody put into the record.
+#[derive(Serialize)]
+struct Strange {
+    run: RunId,
+    activity: ActivityId,
+    person: PersonName,
+    key: KeyFingerprint,
 }
 
 /// Performs `esclusa audit`.
@@ -48,7 +61,7 @@ pub async fn audit(global: &Global, terminal: &Terminal, args: AuditArgs) -> Res
             "good": true, "ledger": { "entries": head.seq, "head": head.hash }, "runs": proven.runs,
             "events": proven.events, "decisions": proven.decisions, "signed": proven.signed,
             "signed_answers": proven.answers,
-            "known_heads": proven.heads.len(),
+            "keys_not_listed": proven.strange, "known_heads": proven.heads.len(),
         }));
         return Ok(ExitCode::Done);
     }
@@ -57,6 +70,11 @@ pub async fn audit(global: &Global, terminal: &Terminal, args: AuditArgs) -> Res
     terminal.result(&say::audit_runs(language, proven.runs, proven.events));
     terminal.result(&say::audit_decisions(language, proven.decisions, proven.signed));
     terminal.result(&say::audit_answers(language, proven.answers));
+    for Strange { run, activity, person, key } in &proven.strange {
+        for line in escape::wrap(&say::audit_strange(language, run, activity, person, key), COLUMNS) {
+            terminal.result(&line);
+        }
+    }
     terminal.result(&say::audit_good(language));
     Ok(ExitCode::Done)
 }
@@ -88,7 +106,7 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     for row in &rows {
         proven.runs += 1;
         if procedural::is_one(row) {
-            answers(store, row, &ledger, &mut proven, language).await?;
+            answers(records, row, &ledger, &mut proven, language).await?;
             continue;
         }
         let run = executor::load(store, &row.new.id).await?;
@@ -100,14 +118,14 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
 
 /// Verifies everything that was signed in a procedure's run.
 async fn answers(
-    store: &Store,
+    records: &Records,
     row: &RunRow,
     ledger: &[LedgerRow],
     proven: &mut Proven,
     language: Language,
 ) -> Result<(), Wrong> {
     let id = &row.new.id;
-    let stored = executor::procedure::load(store, id).await.map_err(|error| match error {
+    let stored = executor::procedure::load(&records.store, id).await.map_err(|error| match error {
         ExecutorError::Unproven { run, activity, source } => {
             Wrong(say::audit_answer(language, run, activity, source.message(language)))
         }
@@ -125,8 +143,18 @@ async fn answers(
         let head = head.ok_or_else(|| Wrong(say::audit_answer_head(language, id, &heard.activity)))?;
         proven.heads.push(LedgerHead { seq: head.seq, hash: head.hash });
         proven.answers += 1;
+        if records.people.as_ref().is_some_and(|people| !lists(people, heard)) {
+            let (activity, person, key) = (heard.activity.clone(), heard.by.clone(), heard.key.clone());
+            proven.strange.push(Strange { run: id.clone(), activity, person, key });
+        }
     }
     Ok(())
+}
+
+/// Whether the people file as it is now lists the key as the person's.
+fn lists(people: &People, heard: &Heard) -> bool {
+    let keys = people.0.get(&heard.by).map(|person| person.keys.as_slice()).unwrap_or_default();
+    keys.iter().any(|key| approval::key_fingerprint(key).as_ref() == Some(&heard.key))
 }
 
 /// Verifies the decisions at every gate of a run, and that what it took for approved was.
@@ -192,7 +220,7 @@ fn head_of(statement: &Statement, chain: &BTreeMap<Digest, u64>) -> Option<Ledge
 fn approved_then(
     gate: &Gate,
     decisions: &[approval::RecordedDecision],
-    people: &crate::model::People,
+    people: &People,
     at: Timestamp,
 ) -> bool {
     let before: Vec<_> = decisions.iter().filter(|one| one.recorded_at <= at).cloned().collect();

@@ -1,6 +1,6 @@
 //! Deciding at a gate with the program itself: who may, who may not, and what is on the record after it.
 
-mod ground;
+pub mod ground;
 pub mod keyboard;
 
 use esclusa::{

@@ -7,7 +7,7 @@ use crate::{
         gate::{has_key, shares_identity},
         verify_signature,
     },
-    model::{Digest, People, Timestamp},
+    model::{Digest, People, PersonName, Timestamp},
     procedure::{ActivityId, Event, ProcedureRun, Seal},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Heard {
     /// The activity.
     pub activity: ActivityId,
+    /// Who.
+    pub by: PersonName,
     /// The key that signed.
     pub key: KeyFingerprint,
     /// When it was recorded.
@@ -61,9 +63,9 @@ impl Witness {
             return Err(Refusal::WrongTime);
         }
         let key = self.authenticate(run, &testimony, seal)?;
-        self.nonces.insert(testimony.nonce);
-        let (activity, ledger_head) = (testimony.activity, testimony.ledger_head);
-        self.heard.push(Heard { activity, key, at, ledger_head });
+        self.nonces.insert(testimony.nonce.clone());
+        let Testimony { activity, by, ledger_head, .. } = testimony;
+        self.heard.push(Heard { activity, by, key, at, ledger_head });
         Ok(())
     }
 

@@ -120,7 +120,7 @@ fn page(
     }
     for file in &deed.evidence {
         lines.pair(&say::file_label(language), &escape::capped(&file.name, 200));
-        lines.pair("", &format!("sha256 {}", file.digest));
+        lines.pair(&say::digest_label(language), &file.digest.to_string());
     }
     if deed.evidence.is_empty() {
         lines.pair(&say::file_label(language), &say::no_files(language));

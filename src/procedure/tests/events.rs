@@ -52,6 +52,17 @@ fn advance(run: &mut ProcedureRun) -> Vec<Effect> {
     }
 }
 
+#[test]
+fn a_journal_from_before_signatures_is_read_and_written_as_it_was() {
+    let old = r#"{"activity":"9.1-02","answer":"yes","by":"ana","event":"answered","evidence":[],"fields":{},"reason":"so","role":"boss"}"#;
+    let event: Event = serde_json::from_str(old).unwrap();
+    assert_eq!((event.seal(), crate::model::canonical(&event).unwrap().as_str()), (None, old));
+    let header = header(&small("  - {id: 01, kind: start, text: {es: a, en: a}, next: 01}\n"));
+    let text = crate::model::canonical(&header).unwrap();
+    assert!(!text.contains("people"), "{text}");
+    assert_eq!(serde_json::from_str::<ProcedureHeader>(&text).unwrap(), header);
+}
+
 const GATE: &str = "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}
   - {id: 02, kind: gate, signers: [boss, hand], text: {es: a, en: a}, on_yes: 03, on_no: 02, attempts: {limit: 2, then: 03r}}
   - {id: 03, kind: end, text: {es: a, en: a}}

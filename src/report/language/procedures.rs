@@ -34,6 +34,7 @@ texts! {
     act_label() { en: "Activity", es: "Actividad" }
     answer_label() { en: "Answer", es: "Respuesta" }
     reason_label() { en: "Reason", es: "Motivo" }
+    digest_label() { en: "sha256", es: "sha256" }
     file_label() { en: "File", es: "Archivo" }
     no_files() { en: "no files of evidence", es: "sin archivos de evidencia" }
     as_label() { en: "As", es: "Como" }
@@ -41,9 +42,9 @@ texts! {
     left_out(moment) { en: "left out until {moment}", es: "se omite hasta {moment}" }
     left_out_for_good() { en: "left out", es: "se omite" }
     external_opened(reference) { en: "opened as {reference}", es: "abierto con {reference}" }
-    ask_signature() { en: "Is it so?", es: "¿Es así?" }
-    choice_sign() { en: "Yes, sign it", es: "Sí, firmar" }
-    choice_leave() { en: "No, leave it for later", es: "No, dejarlo para después" }
+    ask_signature() { en: "Signature", es: "Firma" }
+    choice_sign() { en: "sign it", es: "firmar" }
+    choice_leave() { en: "leave it for later", es: "dejarlo para después" }
     nothing_signed() { en: "Nothing was signed; it still waits.", es: "No se firmó nada; sigue en espera." }
     no_key_at_hand(name) {
         en: "this activity is signed, and no key of {name} is at hand",

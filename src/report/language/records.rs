@@ -127,6 +127,10 @@ texts! {
     audit_runs(count, events) { en: "runs: {count}, {events} events, each one possible where it stands", es: "ejecuciones: {count}, {events} eventos, cada uno posible donde está" }
     audit_decisions(count, signed) { en: "decisions: {count}, {signed} of them signed, all verified", es: "decisiones: {count}, {signed} con firma, todas verificadas" }
     audit_answers(count) { en: "answers in procedures: {count} signed, all verified", es: "respuestas en procedimientos: {count} con firma, todas verificadas" }
+    audit_strange(run, activity, person, key) {
+        en: "run {run}, {activity}: signed by {person} with {key}, which the people file does not list now",
+        es: "ejecución {run}, {activity}: firmada por {person} con {key}, que hoy no está en el archivo de personas"
+    }
     audit_answer(run, activity, why) {
         en: "run {run}, {activity}: {why}",
         es: "ejecución {run}, {activity}: {why}"

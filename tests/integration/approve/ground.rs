@@ -288,15 +288,19 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
 impl Ground {
     /// Edits the database as somebody with its own tools would.
     pub async fn tamper(&self, statement: &str) {
-        use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
-        let file = self.path().join("state/esclusa.db");
-        let mut connection =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'";
-        for row in sqlx::query(triggers).fetch_all(&mut connection).await.unwrap() {
-            let drop = format!("DROP TRIGGER {}", row.get::<String, _>("name"));
-            sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
-        }
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+        tamper(self.path(), statement).await;
     }
+}
+
+/// Edits a project's database as somebody with its own tools would.
+pub async fn tamper(folder: &Path, statement: &str) {
+    use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+    let file = folder.join("state/esclusa.db");
+    let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'";
+    for row in sqlx::query(triggers).fetch_all(&mut connection).await.unwrap() {
+        let drop = format!("DROP TRIGGER {}", row.get::<String, _>("name"));
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
+    }
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
 }

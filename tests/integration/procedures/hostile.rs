@@ -1,6 +1,6 @@
 //! Somebody who can write to the database, but has nobody's key: whatever they add, the run is refused.
 
-use super::{office::text, signed::at_the_gate};
+use super::{super::approve::ground::tamper, office::text, signed::at_the_gate};
 use esclusa::{
     approval::{Occasion, Purpose, Testimony, sign},
     executor,
@@ -150,26 +150,41 @@ async fn a_signature_of_before_is_not_accepted_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_names_a_head_of_the_ledger_since_the_run_was_opened() {
-    for known in [true, false] {
-        let (office, id) = at_the_gate();
+    for (place, good) in [(Some(1), true), (Some(0), false), (None, false)] {
+        let (office, _) = at_the_gate();
         let folder = office.folder.path();
+        // The second entry of the ledger opens the second run.
+        office.done_as("luis", &["request", "new", "buy", "--system", "other"]);
+        let id = office.runs()[1]["run"].as_str().unwrap().to_owned();
         let mut said = testimony(folder, &id).await;
-        let store = store(folder).await;
-        if known {
-            said.ledger_head = store.ledger().await.unwrap()[0].hash;
-            office.done_as("luis", &["request", "new", "buy", "--system", "other"]);
-        } else {
-            said.ledger_head = Digest::of(b"nowhere");
-        }
+        let ledger = store(folder).await.ledger().await.unwrap();
+        said.ledger_head = place.map_or(Digest::of(b"nowhere"), |place: usize| ledger[place].hash);
         append(folder, &id, &[yes().sealed(Some(sealed(folder, &said, "ana", Purpose::Testimony)))]).await;
         let audit = office.try_as("eva", &["audit"]);
         let wrong = text(&audit.stderr).contains("names a head that is not on the chain");
-        // Of two runs, the first one's opening is where the ledger stood.
-        assert_eq!(
-            (audit.status.code(), wrong),
-            if known { (Some(0), false) } else { (Some(1), true) },
-            "{audit:?}"
-        );
+        let code = if good { 0 } else { 1 };
+        assert_eq!((audit.status.code(), wrong), (Some(code), !good), "{place:?}: {audit:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_people_file_is_refused() {
+    let (office, id) = at_the_gate();
+    let folder = office.folder.path();
+    office.done_as("ana", &["do", &id, "--answer", "no", "--reason", "not like that"]);
+    let key = |name: &str| fs::read_to_string(folder.join(format!("key-{name}.pub"))).unwrap();
+    let (ana, luis) = (key("ana"), key("luis"));
+    let part = |key: &str| key.split_whitespace().nth(1).unwrap().to_owned();
+    let (ana, luis) = (part(&ana), part(&luis));
+    tamper(
+        folder,
+        &format!("UPDATE documents SET body = replace(body, '{ana}', '{luis}') WHERE kind = 'people'"),
+    )
+    .await;
+    for words in [&["show", &id][..], &["audit"]] {
+        let output = office.try_as("eva", words);
+        assert_ne!(output.status.code(), Some(0));
+        assert!(text(&output.stderr).contains("its text has another digest"), "{output:?}");
     }
 }
 

@@ -92,6 +92,7 @@ fn what_is_signed_is_shown_counted_and_proven() {
     assert_eq!(journal.iter().filter(|event| event["seal"] == "signed").count(), 6);
     let audit = office.json(&["audit"]);
     assert_eq!((&audit["good"], &audit["signed_answers"]), (&Json::from(true), &Json::from(6)), "{audit}");
+    assert_eq!(audit["keys_not_listed"], Json::from(Vec::<Json>::new()));
     for (language, signed, unsigned, gate, answers) in [
         (
             "en",
@@ -120,6 +121,17 @@ fn what_is_signed_is_shown_counted_and_proven() {
     };
     assert_eq!((signed("9.3-02"), signed("9.3-04")), (Json::from(true), Json::from(false)));
     assert_eq!(signed("9.3-01"), Json::Null);
+
+    // Ana's key is replaced: what she signed stands, and the audit says that the key is not hers now.
+    let people = office.folder.path().join("people.yaml");
+    let mut command = office.command("ana", &["audit", "--format", "json"]);
+    let key = |name: &str| fs::read_to_string(office.folder.path().join(format!("key-{name}.pub"))).unwrap();
+    let (_, new) = esclusa::transport::generate_key("ana").unwrap();
+    fs::write(&people, fs::read_to_string(&people).unwrap().replace(&key("ana"), &new)).unwrap();
+    let audit: Json = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let strange = &audit["keys_not_listed"];
+    assert_eq!((&audit["good"], strange.as_array().unwrap().len()), (&Json::from(true), 1), "{audit}");
+    assert_eq!((&strange[0]["person"], &strange[0]["activity"]), (&Json::from("ana"), &Json::from("9.3-02")));
 }
 
 #[test]
@@ -268,8 +280,8 @@ fn a_signed_run_killed_after_any_event_comes_to_the_same_end_with_nothing_signed
 #[test]
 fn a_terminal_shows_what_is_signed_before_it_asks_in_the_persons_language() {
     for (language, question, file, leave, signs) in [
-        ("es", "¿Es así?", "Archivos de evidencia", "No se firmó nada; sigue en espera.", "USTED FIRMA:"),
-        ("en", "Is it so?", "Files of evidence", "Nothing was signed; it still waits.", "YOU SIGN:"),
+        ("es", "Firma:", "Archivos de evidencia", "No se firmó nada; sigue en espera.", "USTED FIRMA:"),
+        ("en", "Signature:", "Files of evidence", "Nothing was signed; it still waits.", "YOU SIGN:"),
     ] {
         let (office, id) = at_the_gate();
         for (person, activity, words) in &ANSWERS[..5] {
@@ -284,11 +296,16 @@ fn a_terminal_shows_what_is_signed_before_it_asks_in_the_persons_language() {
             session.at(file, "paper.txt\r");
             session.at(question, &keys);
             let (code, seen) = session.end();
-            for wanted in [signs, "paper.txt", "Luis Mora (professional)", "SHA256:", "sha256"] {
+            for wanted in
+                [signs, "paper.txt", "Luis Mora (professional)", "SHA256:", "  sha256       5d44ec3b"]
+            {
                 assert!(seen.contains(wanted), "{wanted}: {seen}");
             }
-            let wide =
-                |line: &&str| dialoguer::console::strip_ansi_codes(line).trim_end().chars().count() > 80;
+            // What is drawn again begins at the left.
+            let wide = |line: &&str| {
+                let last = line.trim_end().rsplit('\r').next().unwrap();
+                dialoguer::console::strip_ansi_codes(last).chars().count() > 80
+            };
             assert_eq!(seen.lines().find(wide), None, "{seen}");
             if keys == "\r" {
                 assert_eq!(code, Some(10), "{seen}");
