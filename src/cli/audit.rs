@@ -94,11 +94,28 @@ impl From<ExecutorError> for Wrong {
     }
 }
 
+/// The ledger, by what is looked up in it.
+struct Chain {
+    /// Where and when each hash came about.
+    entries: BTreeMap<Digest, (u64, Timestamp)>,
+    /// Where each run was opened.
+    opened: BTreeMap<RunId, u64>,
+}
+
+impl Chain {
+    fn of(ledger: &[LedgerRow]) -> Self {
+        let opened = ledger.iter().filter(|row| row.entry.kind == "run_opened");
+        Self {
+            entries: ledger.iter().map(|row| (row.hash, (row.seq, row.at))).collect(),
+            opened: opened.filter_map(|row| Some((row.entry.run.clone()?, row.seq))).collect(),
+        }
+    }
+}
+
 /// Replays every journal and verifies every decision again.
 async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     let store = &records.store;
-    let ledger = store.ledger().await?;
-    let chain: BTreeMap<Digest, u64> = ledger.iter().map(|row| (row.hash, row.seq)).collect();
+    let chain = Chain::of(&store.ledger().await?);
     let mut proven = Proven::default();
     let filter = RunFilter { limit: Some(u32::MAX), ..RunFilter::default() };
     let mut rows = store.runs(&filter).await?;
@@ -106,7 +123,7 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     for row in &rows {
         proven.runs += 1;
         if procedural::is_one(row) {
-            answers(records, row, &ledger, &mut proven, language).await?;
+            answers(records, row, &chain, &mut proven, language).await?;
             continue;
         }
         let run = executor::load(store, &row.new.id).await?;
@@ -120,7 +137,7 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
 async fn answers(
     records: &Records,
     row: &RunRow,
-    ledger: &[LedgerRow],
+    chain: &Chain,
     proven: &mut Proven,
     language: Language,
 ) -> Result<(), Wrong> {
@@ -132,16 +149,13 @@ async fn answers(
         other => other.into(),
     })?;
     proven.events += stored.run.events;
-    let opened =
-        ledger.iter().find(|entry| entry.entry.kind == "run_opened" && entry.entry.run.as_ref() == Some(id));
     for heard in stored.witness.heard() {
         // Signed after the run was opened and before it was recorded, so its head lies between.
-        let head = ledger
-            .iter()
-            .find(|entry| entry.hash == heard.ledger_head)
-            .filter(|head| head.at <= heard.at && opened.is_some_and(|opened| opened.seq <= head.seq));
-        let head = head.ok_or_else(|| Wrong(say::audit_answer_head(language, id, &heard.activity)))?;
-        proven.heads.push(LedgerHead { seq: head.seq, hash: head.hash });
+        let opened = chain.opened.get(id);
+        let head = chain.entries.get(&heard.ledger_head);
+        let head = head.filter(|(seq, at)| *at <= heard.at && opened.is_some_and(|opened| opened <= seq));
+        let (seq, _) = head.ok_or_else(|| Wrong(say::audit_answer_head(language, id, &heard.activity)))?;
+        proven.heads.push(LedgerHead { seq: *seq, hash: heard.ledger_head });
         proven.answers += 1;
         if records.people.as_ref().is_some_and(|people| !lists(people, heard)) {
             let (activity, person, key) = (heard.activity.clone(), heard.by.clone(), heard.key.clone());
@@ -161,7 +175,7 @@ fn lists(people: &People, heard: &Heard) -> bool {
 async fn decisions(
     records: &Records,
     row: &RunRow,
-    chain: &BTreeMap<Digest, u64>,
+    chain: &Chain,
     proven: &mut Proven,
     language: Language,
 ) -> Result<(), Wrong> {
@@ -212,8 +226,8 @@ async fn decisions(
     Ok(())
 }
 
-fn head_of(statement: &Statement, chain: &BTreeMap<Digest, u64>) -> Option<LedgerHead> {
-    let seq = *chain.get(&statement.ledger_head)?;
+fn head_of(statement: &Statement, chain: &Chain) -> Option<LedgerHead> {
+    let (seq, _) = *chain.entries.get(&statement.ledger_head)?;
     Some(LedgerHead { seq, hash: statement.ledger_head })
 }
 

@@ -93,15 +93,7 @@ impl Ground {
 
     /// The project as `account` opens it.
     pub async fn site(&self, account: &str) -> Site {
-        let files = ProjectFiles::new(self.path());
-        let mut found = Diagnostics::default();
-        let source = |name: &str| Source::from_bytes(name, &files.read(name).unwrap()).unwrap();
-        let project = parse_project(&source("esclusa.yaml"), &mut found);
-        let inventory = parse_inventory(&source("inventory.yaml"), "America/Bogota", &mut found);
-        let people = parse_people(&source("people.yaml"), &mut found);
-        assert!(!found.has_errors(), "{}", found.render(false));
-        let account = account.to_owned();
-        Site::open(self.path(), project.unwrap(), inventory.unwrap(), people.unwrap(), account).await.unwrap()
+        site(self.path(), account).await
     }
 
     /// A run that has passed in test, and one that waits in production; asked for by `of-luis`.
@@ -303,4 +295,17 @@ pub async fn tamper(folder: &Path, statement: &str) {
         sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
     }
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+}
+
+/// A project as `account` opens it.
+pub async fn site(folder: &Path, account: &str) -> Site {
+    let files = ProjectFiles::new(folder);
+    let mut found = Diagnostics::default();
+    let source = |name: &str| Source::from_bytes(name, &files.read(name).unwrap()).unwrap();
+    let project = parse_project(&source("esclusa.yaml"), &mut found);
+    let inventory = parse_inventory(&source("inventory.yaml"), "America/Bogota", &mut found);
+    let people = parse_people(&source("people.yaml"), &mut found);
+    assert!(!found.has_errors(), "{}", found.render(false));
+    let account = account.to_owned();
+    Site::open(folder, project.unwrap(), inventory.unwrap(), people.unwrap(), account).await.unwrap()
 }

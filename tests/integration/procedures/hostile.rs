@@ -1,9 +1,16 @@
 //! Somebody who can write to the database, but has nobody's key: whatever they add, the run is refused.
 
-use super::{super::approve::ground::tamper, office::text, signed::at_the_gate};
+use super::{
+    super::approve::ground::{site, tamper},
+    office::text,
+    signed::at_the_gate,
+};
 use esclusa::{
     approval::{Occasion, Purpose, Testimony, sign},
-    executor,
+    executor::{
+        self,
+        procedure::{Attached, Deed},
+    },
     model::{Digest, PersonName, Role, RunId, Timestamp, canonical},
     procedure::{ActivityId, Answer, Event, Seal},
     store::{Append, Location, Store, Taken},
@@ -124,6 +131,40 @@ async fn a_journal_with_a_signature_that_does_not_fit_is_refused_by_whoever_read
         let audit = office.try_as("ana", &["audit", "--lang", "es"]);
         assert!(text(&audit.stderr).contains(spanish), "{audit:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_recorded_with_a_signature_that_does_not_fit() {
+    let (office, id) = at_the_gate();
+    let folder = office.folder.path();
+    office.sit_down("ana");
+    let site = site(folder, &office.account).await;
+    let (run, activity) = (RunId(id.clone()), yes().testifies().unwrap().clone());
+    let digest = site.depot.put_bytes(b"file").unwrap().digest;
+    let deed = Deed {
+        answer: Some(Answer::Yes),
+        reason: "so it is".to_owned(),
+        evidence: vec![Attached { digest, name: "file".to_owned() }],
+        ..Deed::default()
+    };
+    let draft = executor::procedure::draft(&site, &run, &activity, &deed).await.unwrap().unwrap();
+    let before = office.journal(&id);
+    let answer = async |seal| {
+        let answered = executor::procedure::answer(&site, &run, &activity, deed.clone(), seal).await;
+        answered.map_err(|error| (error.to_string(), error.exit_code().number()))
+    };
+    let (words, code) = answer(None).await.unwrap_err();
+    assert!(code == 2 && words.contains("the answer is not"), "{words}");
+    for (change, key, purpose, english, _) in TRICKS {
+        let mut said = Testimony::parse(&draft.statement).unwrap();
+        change(&mut said);
+        let (words, code) = answer(Some(sealed(folder, &said, key, purpose))).await.unwrap_err();
+        assert!(code == 2 && words.contains(english), "{english}: {words}");
+    }
+    assert_eq!(office.journal(&id), before);
+    let said = Testimony::parse(&draft.statement).unwrap();
+    answer(Some(sealed(folder, &said, "ana", Purpose::Testimony))).await.unwrap();
+    assert_eq!(office.journal(&id).iter().filter(|event| event["seal"] == "signed").count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

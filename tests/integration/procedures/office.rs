@@ -21,7 +21,7 @@ const PEOPLE: &[(&str, &str, &str)] = &[
 /// a home with a key of their own, which is `key-NAME` in the project's folder too.
 pub struct Office {
     pub folder: tempfile::TempDir,
-    account: String,
+    pub account: String,
     keys: BTreeMap<&'static str, String>,
 }
 
