@@ -1,7 +1,10 @@
 //! Fields that name an approval: runs in which a gate was approved, and nothing else.
 
-use super::office::{Office, text};
-use super::signed::{SIGNED, at_the_gate};
+use super::{
+    super::approve::keyboard::Session,
+    office::{Office, text},
+    signed::{SIGNED, at_the_gate},
+};
 use serde_json::Value as Json;
 
 /// The fields of the last answer at an activity of a run.
@@ -73,14 +76,31 @@ fn a_run_that_was_called_is_approved_by_its_caller() {
         .replace("    process: purchase\n    signed: true\n", "");
     let caller =
         caller.replace("    returns: {es: La factura, en: The invoice}\n", "    playbook: ti-p01/3.2.2\n");
-    let office = Office::with_procedure("buy", &caller);
-    office.done_as("luis", &["request", "new", "buy", "--system", "library"]);
-    let caller = newest(&office);
-    office.done_as("ana", &["do", "9.3-02", "--answer", "yes", "--reason", "yes"]);
-    office.done_as("eva", &["do", "9.3-02", "--answer", "yes", "--reason", "yes"]);
-    let called = newest(&office);
-    assert_ne!(called, caller);
-    office.done_as("luis", &["do", "3.2.2-02", "--field", "unit=Library"]);
-    assert_eq!(fields(&office, &called, "3.2.2-02")["approval"], *caller);
-    assert!(office.done_as("ana", &["audit"]).contains("2 signed"));
+    for (language, reason, unit, approval) in [
+        ("", "", "", ""),
+        ("es", "Qué se hizo", "Unidad que recibe", "Identificación de la ejecución"),
+        ("en", "What was done", "Receiving unit", "Id of the run"),
+    ] {
+        let office = Office::with_procedure("buy", &caller);
+        office.done_as("luis", &["request", "new", "buy", "--system", "library"]);
+        let caller = newest(&office);
+        office.done_as("ana", &["do", "9.3-02", "--answer", "yes", "--reason", "yes"]);
+        office.done_as("eva", &["do", "9.3-02", "--answer", "yes", "--reason", "yes"]);
+        let called = newest(&office);
+        assert_ne!(called, caller);
+        if language.is_empty() {
+            office.done_as("luis", &["do", "3.2.2-02", "--field", "unit=Library"]);
+        } else {
+            office.sit_down("luis");
+            let words = format!("do 3.2.2-02 --lang {language}");
+            let mut session = Session::start(office.folder.path(), &words);
+            session.at(reason, "x\r");
+            session.at(unit, "Library\r");
+            let (code, seen) = session.end();
+            assert_eq!(code, Some(0), "{seen}");
+            assert!(!seen.contains(approval), "{seen}");
+        }
+        assert_eq!(fields(&office, &called, "3.2.2-02")["approval"], *caller);
+        assert!(office.done_as("ana", &["audit"]).contains("2 signed"));
+    }
 }
