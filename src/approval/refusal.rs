@@ -1,29 +1,33 @@
 //! Why a person or a decision does not count, in both languages.
 
-use crate::model::{Language, PersonName, Role};
+use crate::model::{PersonName, Role};
 
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* })? => $en:literal, $es:literal;)*) => {
-        /// Why a person may not decide, or why a recorded decision does not count.
+    ($(#[$of:meta])* $enum:ident: $($(#[$doc:meta])* $name:ident $({ $($field:ident : $type:ty),* })? => $en:literal, $es:literal;)*) => {
+        $(#[$of])*
         #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-        pub enum Refusal {
+        pub enum $enum {
             $($(#[$doc])* #[error($en)] $name $({ $(#[allow(missing_docs)] $field: $type),* })?,)*
         }
 
-        impl Refusal {
+        impl $enum {
             /// The refusal in a person's language.
             #[must_use]
-            pub fn message(&self, language: Language) -> String {
+            pub fn message(&self, language: $crate::model::Language) -> String {
                 match (self, language) {
-                    $((Self::$name $({ $($field),* })?, Language::En) => format!($en),
-                      (Self::$name $({ $($field),* })?, Language::Es) => format!($es),)*
+                    $((Self::$name $({ $($field),* })?, $crate::model::Language::En) => format!($en),
+                      (Self::$name $({ $($field),* })?, $crate::model::Language::Es) => format!($es),)*
                 }
             }
         }
     };
 }
 
+pub(super) use refusals;
+
 refusals! {
+    /// Why a person may not decide, or why a recorded decision does not count.
+    Refusal:
     /// The people file does not name the caller.
     NotInPeopleFile { person: PersonName }
         => "`{person}` is not in the people file",

@@ -1,6 +1,8 @@
 //! People, keys, gates and decisions for the tests of this folder.
 
-use super::{Caller, Decision, Gate, Judged, RecordedDecision, Statement, Subject, people_digest, sign};
+use super::{
+    Caller, Decision, Gate, Judged, Purpose, RecordedDecision, Statement, Subject, people_digest, sign,
+};
 use crate::model::{
     ApproveRule, BackupRule, Digest, EnvironmentKind, EnvironmentName, People, Person, PersonName, Policy,
     Role, RunId, SystemName, Timestamp, Window,
@@ -120,7 +122,7 @@ pub(super) fn decide_as(gate: &Gate, name: &str, signer: &str, decision: Decisio
     let statement = statement(gate, name, decision);
     let text = statement.text();
     RecordedDecision {
-        signature: Some(sign(&text, &key(signer).private, None).unwrap()),
+        signature: Some(sign(Purpose::Decision, &text, &key(signer).private, None).unwrap()),
         caller: Some(Caller::Account(signer.to_owned())),
         recorded_at: statement.time.plus_seconds(1),
         text,

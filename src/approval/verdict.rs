@@ -4,7 +4,9 @@
 mod tests;
 
 use super::gate::{Gate, eligible};
-use super::{Approved, Consent, Decision, KeyFingerprint, Refusal, Statement, quorum, verify_signature};
+use super::{
+    Approved, Consent, Decision, KeyFingerprint, Purpose, Refusal, Statement, quorum, verify_signature,
+};
 use crate::model::{People, PersonName, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -100,7 +102,7 @@ fn authenticate(
 ) -> Result<Option<KeyFingerprint>, Refusal> {
     let person = people.0.get(name).ok_or_else(|| Refusal::NotInPeopleFile { person: name.clone() })?;
     if let Some(signature) = &decision.signature {
-        return verify_signature(&decision.text, signature, &person.keys).map(Some);
+        return verify_signature(Purpose::Decision, &decision.text, signature, &person.keys).map(Some);
     }
     if gate.rule.signed {
         return Err(Refusal::UnsignedNotAllowed);

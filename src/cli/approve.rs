@@ -2,7 +2,7 @@
 //!
 //! Records a decision and never executes anything.
 
-mod identity;
+pub mod identity;
 pub mod prompt;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     records::{Door, Records},
 };
 use crate::{
-    approval::{self, Decision, RecordedDecision, Refusal, Verdict},
+    approval::{self, Decision, Purpose, RecordedDecision, Refusal, Verdict},
     executor::sheet::{self, Asked},
     model::{ExitCode, Language, Role},
     notify::{Courier, Notice, NoticeKind, Recipient},
@@ -255,7 +255,7 @@ async fn record(
     let person = &decider.person.name;
     let text = asked.gate.statement(decision, &reason, person, now, nonce.clone(), head.hash).text();
     let signature = match &decider.signer {
-        Some(signer) => Some(signer.sign(&text, terminal, language).await?),
+        Some(signer) => Some(signer.sign(Purpose::Decision, &text, terminal, language).await?),
         None => None,
     };
     let account = records.login.clone().unwrap_or_else(|| records.account.clone());

@@ -5,14 +5,16 @@ use super::{
     records::{Door, Records},
 };
 use crate::{
-    approval::{self, Gate, Statement, Verdict},
+    approval::{self, Gate, KeyFingerprint, Statement, Verdict, testimony::Heard},
     executor::{self, ExecutorError, recorded, sheet},
-    model::{Digest, ExitCode, Language, Timestamp},
-    report::language::records as say,
+    model::{Digest, ExitCode, Language, People, PersonName, RunId, Timestamp},
+    procedure::ActivityId,
+    report::{escape, language::records as say, lines::COLUMNS},
     run::Event,
-    store::{LedgerHead, RunFilter, RunRow, StoreError},
+    store::{LedgerHead, LedgerRow, RunFilter, RunRow, StoreError},
 };
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -30,7 +32,19 @@ struct Proven {
     events: u64,
     decisions: usize,
     signed: usize,
+    answers: usize,
+    /// Signatures by keys that the people file does not list now.
+    strange: Vec<Strange>,
     heads: Vec<LedgerHead>,
+}
+
+/// A good signature by a key that is not the person's any more, or that somebody put into the record.
+#[derive(Serialize)]
+struct Strange {
+    run: RunId,
+    activity: ActivityId,
+    person: PersonName,
+    key: KeyFingerprint,
 }
 
 /// Performs `esclusa audit`.
@@ -46,7 +60,8 @@ pub async fn audit(global: &Global, terminal: &Terminal, args: AuditArgs) -> Res
         terminal.json(&json!({
             "good": true, "ledger": { "entries": head.seq, "head": head.hash }, "runs": proven.runs,
             "events": proven.events, "decisions": proven.decisions, "signed": proven.signed,
-            "known_heads": proven.heads.len(),
+            "signed_answers": proven.answers,
+            "keys_not_listed": proven.strange, "known_heads": proven.heads.len(),
         }));
         return Ok(ExitCode::Done);
     }
@@ -54,6 +69,12 @@ pub async fn audit(global: &Global, terminal: &Terminal, args: AuditArgs) -> Res
     terminal.result(&say::audit_heads(language, proven.heads.len()));
     terminal.result(&say::audit_runs(language, proven.runs, proven.events));
     terminal.result(&say::audit_decisions(language, proven.decisions, proven.signed));
+    terminal.result(&say::audit_answers(language, proven.answers));
+    for Strange { run, activity, person, key } in &proven.strange {
+        for line in escape::wrap(&say::audit_strange(language, run, activity, person, key), COLUMNS) {
+            terminal.result(&line);
+        }
+    }
     terminal.result(&say::audit_good(language));
     Ok(ExitCode::Done)
 }
@@ -73,10 +94,28 @@ impl From<ExecutorError> for Wrong {
     }
 }
 
+/// The ledger, by what is looked up in it.
+struct Chain {
+    /// Where and when each hash came about.
+    entries: BTreeMap<Digest, (u64, Timestamp)>,
+    /// Where each run was opened.
+    opened: BTreeMap<RunId, u64>,
+}
+
+impl Chain {
+    fn of(ledger: &[LedgerRow]) -> Self {
+        let opened = ledger.iter().filter(|row| row.entry.kind == "run_opened");
+        Self {
+            entries: ledger.iter().map(|row| (row.hash, (row.seq, row.at))).collect(),
+            opened: opened.filter_map(|row| Some((row.entry.run.clone()?, row.seq))).collect(),
+        }
+    }
+}
+
 /// Replays every journal and verifies every decision again.
 async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     let store = &records.store;
-    let chain: BTreeMap<Digest, u64> = store.ledger().await?.iter().map(|row| (row.hash, row.seq)).collect();
+    let chain = Chain::of(&store.ledger().await?);
     let mut proven = Proven::default();
     let filter = RunFilter { limit: Some(u32::MAX), ..RunFilter::default() };
     let mut rows = store.runs(&filter).await?;
@@ -84,7 +123,7 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     for row in &rows {
         proven.runs += 1;
         if procedural::is_one(row) {
-            proven.events += executor::procedure::load(store, &row.new.id).await?.run.events;
+            answers(records, row, &chain, &mut proven, language).await?;
             continue;
         }
         let run = executor::load(store, &row.new.id).await?;
@@ -94,11 +133,49 @@ async fn prove(records: &Records, language: Language) -> Result<Proven, Wrong> {
     Ok(proven)
 }
 
+/// Verifies everything that was signed in a procedure's run.
+async fn answers(
+    records: &Records,
+    row: &RunRow,
+    chain: &Chain,
+    proven: &mut Proven,
+    language: Language,
+) -> Result<(), Wrong> {
+    let id = &row.new.id;
+    let stored = executor::procedure::load(&records.store, id).await.map_err(|error| match error {
+        ExecutorError::Unproven { run, activity, source } => {
+            Wrong(say::audit_answer(language, run, activity, source.message(language)))
+        }
+        other => other.into(),
+    })?;
+    proven.events += stored.run.events;
+    for heard in stored.witness.heard() {
+        // Signed after the run was opened and before it was recorded, so its head lies between.
+        let opened = chain.opened.get(id);
+        let head = chain.entries.get(&heard.ledger_head);
+        let head = head.filter(|(seq, at)| *at <= heard.at && opened.is_some_and(|opened| opened <= seq));
+        let (seq, _) = head.ok_or_else(|| Wrong(say::audit_answer_head(language, id, &heard.activity)))?;
+        proven.heads.push(LedgerHead { seq: *seq, hash: heard.ledger_head });
+        proven.answers += 1;
+        if records.people.as_ref().is_some_and(|people| !lists(people, heard)) {
+            let (activity, person, key) = (heard.activity.clone(), heard.by.clone(), heard.key.clone());
+            proven.strange.push(Strange { run: id.clone(), activity, person, key });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the people file as it is now lists the key as the person's.
+fn lists(people: &People, heard: &Heard) -> bool {
+    let keys = people.0.get(&heard.by).map(|person| person.keys.as_slice()).unwrap_or_default();
+    keys.iter().any(|key| approval::key_fingerprint(key).as_ref() == Some(&heard.key))
+}
+
 /// Verifies the decisions at every gate of a run, and that what it took for approved was.
 async fn decisions(
     records: &Records,
     row: &RunRow,
-    chain: &BTreeMap<Digest, u64>,
+    chain: &Chain,
     proven: &mut Proven,
     language: Language,
 ) -> Result<(), Wrong> {
@@ -149,15 +226,15 @@ async fn decisions(
     Ok(())
 }
 
-fn head_of(statement: &Statement, chain: &BTreeMap<Digest, u64>) -> Option<LedgerHead> {
-    let seq = *chain.get(&statement.ledger_head)?;
+fn head_of(statement: &Statement, chain: &Chain) -> Option<LedgerHead> {
+    let (seq, _) = *chain.entries.get(&statement.ledger_head)?;
     Some(LedgerHead { seq, hash: statement.ledger_head })
 }
 
 fn approved_then(
     gate: &Gate,
     decisions: &[approval::RecordedDecision],
-    people: &crate::model::People,
+    people: &People,
     at: Timestamp,
 ) -> bool {
     let before: Vec<_> = decisions.iter().filter(|one| one.recorded_at <= at).cloned().collect();

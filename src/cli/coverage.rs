@@ -76,9 +76,12 @@ fn words(one: &Covered, records: &Records, language: Language) -> String {
     };
     match &one.standing {
         How::Done => say::standing_done(language),
-        How::Attested { by } => {
-            let names: Vec<_> = by.iter().map(name).collect();
-            say::standing_attested(language, names.join(", "))
+        How::Attested { by, signed } => {
+            let names = by.iter().map(name).collect::<Vec<_>>().join(", ");
+            match signed {
+                true => say::standing_attested(language, names, say::signed(language)),
+                false => say::standing_attested(language, names, say::unsigned(language)),
+            }
         }
         How::Excepted { by, why, until: None } => say::standing_excepted(language, name(by), why),
         How::Excepted { by, why, until: Some(until) } => {
@@ -91,15 +94,19 @@ fn words(one: &Covered, records: &Records, language: Language) -> String {
 }
 
 fn document(one: &Covered) -> Json {
+    let signed = match &one.standing {
+        How::Attested { signed, .. } => Some(*signed),
+        _ => None,
+    };
     let (standing, by, why, until) = match &one.standing {
         How::Done => ("done", Vec::new(), None, None),
-        How::Attested { by } => ("attested", by.clone(), None, None),
+        How::Attested { by, .. } => ("attested", by.clone(), None, None),
         How::Excepted { by, why, until } => ("excepted", vec![by.clone()], Some(why), *until),
         How::Missing => ("missing", Vec::new(), None, None),
         How::NotTaken => ("not_taken", Vec::new(), None, None),
     };
     json!({
-        "activity": one.activity, "standing": standing, "by": by, "why": why,
+        "activity": one.activity, "standing": standing, "by": by, "signed": signed, "why": why,
         "until": until.map(|at| at.to_string()), "evidence": one.evidence, "runs": one.runs,
     })
 }

@@ -2,8 +2,10 @@
 
 use super::CliError;
 use crate::{
-    executor::{Site, procedure::Deed},
-    model::Digest,
+    executor::{
+        Site,
+        procedure::{Attached, Deed},
+    },
     procedure::Answer,
 };
 use clap::Args;
@@ -18,7 +20,7 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// What is answered.
 #[derive(Args, Default)]
 pub struct DeedArgs {
-    /// The answer: yes, no, done, or the word of a branch
+    /// The answer: yes, no, done, or the word of a branch; what is said here is signed without asking
     #[arg(long, value_name = "WORD")]
     answer: Option<String>,
     /// Why, or what was done
@@ -33,6 +35,10 @@ pub struct DeedArgs {
     /// The number under which another process was opened
     #[arg(long, value_name = "NUMBER")]
     reference: Option<String>,
+    /// The SSH key to sign with, where the activity is signed: a private key, or the public half of one
+    /// that the agent holds
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 impl DeedArgs {
@@ -40,6 +46,18 @@ impl DeedArgs {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         self.reason.clone()
+    }
+
+    /// The key to sign with.
+    #[must_use]
+    pub fn key(&self) -> Option<&Path> {
+        self.key.as_deref()
+    }
+
+    /// Whether the answer itself was said, so that nobody is asked whether they mean it.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answer.is_some()
     }
 
     /// Whether anything was said that answers an activity.
@@ -72,7 +90,7 @@ impl DeedArgs {
 }
 
 /// Puts a file into the depot, which keeps it under its content's digest and never overwrites.
-pub fn keep(site: &Site, path: &Path) -> Result<Digest, CliError> {
+pub fn keep(site: &Site, path: &Path) -> Result<Attached, CliError> {
     let shown = path.display().to_string();
     let fault = |error: std::io::Error| CliError::input(format!("`{shown}`: {error}"));
     let file = std::fs::File::open(path).map_err(fault)?;
@@ -80,5 +98,6 @@ pub fn keep(site: &Site, path: &Path) -> Result<Digest, CliError> {
         return Err(CliError::input(format!("`{shown}` is not a file")));
     }
     let blob = site.depot.put_reader(file, &shown, FILE_BYTES_MAX);
-    Ok(blob.map_err(|error| CliError::from(crate::executor::ExecutorError::from(error)))?.digest)
+    let digest = blob.map_err(|error| CliError::from(crate::executor::ExecutorError::from(error)))?.digest;
+    Ok(Attached { digest, name: shown })
 }

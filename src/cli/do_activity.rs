@@ -1,6 +1,7 @@
 //! `esclusa do`: a person does their part of a procedure.
 
 mod prompt;
+mod signing;
 
 use super::{
     CliError, Global, Terminal,
@@ -60,15 +61,24 @@ pub async fn perform(global: &Global, terminal: &Terminal, args: DoArgs) -> Resu
         let until = args.until.as_deref().map(|text| end_of_day(text, &site.project.zone)).transpose()?;
         deed.except = Some((ActivityId::of(number, text), until));
     }
-    act(&site, terminal, &standing, deed, language).await
+    act(&site, terminal, &standing, Work { deed, said: &args.deed }, language).await
 }
 
-/// Asks for what a deed still needs, records it and takes the run on.
+/// What is to be done, and the words of the command line that say so.
+pub struct Work<'a> {
+    /// What is to be done.
+    pub deed: Deed,
+    /// The command line's words.
+    pub said: &'a DeedArgs,
+}
+
+/// Asks for what a deed still needs, has it signed where that is asked for, records it and takes the
+/// run on.
 pub async fn act(
     site: &Site,
     terminal: &Terminal,
     standing: &Standing,
-    mut deed: Deed,
+    Work { mut deed, said }: Work<'_>,
     language: Language,
 ) -> Result<ExitCode, CliError> {
     let id = &standing.stored.run.header.id;
@@ -85,7 +95,19 @@ pub async fn act(
         prompt::complete(site, standing, activity, &mut deed, language).await?;
     }
     let done = deed.except.as_ref().map_or(&activity.id, |(left_out, _)| left_out).clone();
-    executor::procedure::answer(site, id, &activity.id, deed).await?;
+    let draft = executor::procedure::draft(site, id, &activity.id, &deed).await;
+    let seal = match draft.map_err(|error| signing::refused(error, language))? {
+        None => None,
+        Some(draft) => match signing::sign(site, terminal, &deed, &draft, said, language).await? {
+            Some(seal) => Some(seal),
+            None => {
+                terminal.result(&say::nothing_signed(language));
+                return Ok(ExitCode::Waiting);
+            }
+        },
+    };
+    let recorded = executor::procedure::answer(site, id, &activity.id, deed, seal).await;
+    recorded.map_err(|error| signing::refused(error, language))?;
     terminal.note(&say::recorded(language, done));
     let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal));
     let advanced = executor::procedure::go_on(site, id, &interrupt, &watch).await;

@@ -60,7 +60,8 @@ pub async fn request(global: &Global, terminal: &Terminal, args: RequestArgs) ->
     let standing = super::procedural::Standing::load(&site.store, &id).await?;
     let fills = standing.activity().is_some_and(|activity| activity.kind == ActivityKind::Request);
     if fills && (args.deed.is_given() || terminal.can_ask()) {
-        return do_activity::act(&site, terminal, &standing, deed, language).await;
+        let work = do_activity::Work { deed, said: &args.deed };
+        return do_activity::act(&site, terminal, &standing, work, language).await;
     }
     super::procedural::print(&site.store, terminal, &id, language).await?;
     Ok(ExitCode::Done)

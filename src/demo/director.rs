@@ -2,7 +2,7 @@
 
 use super::DemoError;
 use crate::{
-    approval::{self, Decision},
+    approval::{self, Decision, Purpose},
     executor::{self, ExecutorError, Site},
     model::{PersonName, RunId},
     store::NewDecision,
@@ -21,7 +21,8 @@ pub async fn approve(site: &Site, run: &RunId, reason: &str, private_key: &str) 
     let nonce = uuid::Uuid::new_v4().to_string();
     let head = site.store.ledger_head().await?.hash;
     let statement = gate.statement(Decision::Approve, reason, &person, now, nonce.clone(), head).text();
-    let signature = approval::sign(&statement, private_key, None).map_err(|error| refused(&error))?;
+    let signature =
+        approval::sign(Purpose::Decision, &statement, private_key, None).map_err(|error| refused(&error))?;
     let new = approval::RecordedDecision {
         text: statement.clone(),
         signature: Some(signature.clone()),

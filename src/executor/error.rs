@@ -1,8 +1,8 @@
 //! The executor's error: what kind it is, one cause, what to do next.
 
 use crate::{
-    depot::DepotError, model::ExitCode, plan::PlanError, procedure, run::RunError, secret::SecretError,
-    store::StoreError, transport::TransportError, vault::VaultError,
+    approval::TestimonyRefusal, depot::DepotError, model::ExitCode, plan::PlanError, procedure,
+    run::RunError, secret::SecretError, store::StoreError, transport::TransportError, vault::VaultError,
 };
 
 /// Why the executor could not go on. What goes wrong on a server is an event of the run, not this.
@@ -74,6 +74,24 @@ pub enum ExecutorError {
         /// Where.
         source: procedure::Refusal,
     },
+    /// What was signed in a procedure does not bear out its journal.
+    #[error("the journal of run {run} is damaged: `{activity}`: {source}")]
+    Unproven {
+        /// The run.
+        run: String,
+        /// The activity.
+        activity: procedure::ActivityId,
+        /// Why not.
+        source: TestimonyRefusal,
+    },
+    /// A signature is not accepted; nothing was recorded.
+    #[error("`{activity}`: {source}")]
+    Unsigned {
+        /// The activity.
+        activity: procedure::ActivityId,
+        /// Why not.
+        source: TestimonyRefusal,
+    },
     /// A stored document cannot be read.
     #[error("a stored {what} cannot be read: {why}")]
     Document {
@@ -112,13 +130,18 @@ impl ExecutorError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Input { .. } | Self::Refused { .. } | Self::Plan(_) | Self::Secret(_) | Self::Depot(_) => {
-                ExitCode::BadInput
-            }
+            Self::Input { .. }
+            | Self::Refused { .. }
+            | Self::Unsigned { .. }
+            | Self::Plan(_)
+            | Self::Secret(_)
+            | Self::Depot(_) => ExitCode::BadInput,
             Self::Driven { .. } | Self::Claimed { .. } => ExitCode::Claimed,
             Self::Transport(_) => ExitCode::Unreachable,
             Self::Store(_) | Self::Vault(_) => ExitCode::Failed,
-            Self::Journal { .. } | Self::Damaged { .. } | Self::Document { .. } => ExitCode::Stuck,
+            Self::Journal { .. } | Self::Damaged { .. } | Self::Unproven { .. } | Self::Document { .. } => {
+                ExitCode::Stuck
+            }
             Self::Interrupted => ExitCode::Interrupted,
         }
     }
@@ -132,6 +155,7 @@ impl ExecutorError {
             Self::Claimed { run, .. } => Some(format!(
                 "see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`"
             )),
+            Self::Unproven { .. } => Some("see everything that is wrong with `esclusa audit`".to_owned()),
             Self::Transport(error) => error.hint(),
             Self::Vault(error) => error.hint(),
             _ => None,

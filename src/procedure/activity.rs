@@ -165,6 +165,9 @@ pub struct Activity {
     pub roles: Vec<Role>,
     /// Roles of which each must sign, by different persons; empty means that one answer is enough.
     pub signers: Vec<Role>,
+    /// Whether whoever answers must sign with their key.
+    #[serde(default)]
+    pub signed: bool,
     /// Roles of which one must start the run; empty means that it starts by itself.
     pub started_by: Vec<Role>,
     /// What follows.
@@ -297,14 +300,18 @@ pub enum FieldKind {
     Package,
     /// The name of a secret, never its value.
     Secret,
+    /// The id of a run in which a gate was approved.
+    Approval,
     /// One of the choices.
     Choice,
 }
 
 impl FieldKind {
     /// Every word, in the order of the documentation.
-    pub const WORDS: &'static [&'static str] =
-        &["text", "number", "date", "system", "version", "url", "licence", "package", "secret", "choice"];
+    pub const WORDS: &'static [&'static str] = &[
+        "text", "number", "date", "system", "version", "url", "licence", "package", "secret", "approval",
+        "choice",
+    ];
 
     /// Returns the kind that `text` names.
     #[must_use]
@@ -319,6 +326,7 @@ impl FieldKind {
             "licence" => Self::Licence,
             "package" => Self::Package,
             "secret" => Self::Secret,
+            "approval" => Self::Approval,
             "choice" => Self::Choice,
             _ => return None,
         })
@@ -338,6 +346,8 @@ impl FieldKind {
                 let good = |letter: char| letter.is_ascii_alphanumeric() || "+.- ()".contains(letter);
                 !value.is_empty() && value.chars().all(good)
             }
+            // Recorded in full, in the one spelling that the store has.
+            Self::Approval => uuid::Uuid::parse_str(value).is_ok_and(|id| id.to_string() == value),
             Self::Package => crate::model::Digest::parse(value).is_some(),
         }
     }

@@ -99,7 +99,8 @@ fn fold(open: &mut Open, record: &mut Record, event: &Event) {
     match event {
         Event::Answered { by, role, answer, evidence, .. }
         | Event::ExternalReturned { by, role, answer, evidence, .. } => {
-            open.given.push(Given { by: by.clone(), role: role.clone(), answer: answer.clone() });
+            let (by, role, answer) = (by.clone(), role.clone(), answer.clone());
+            open.given.push(Given { by, role, answer, signed: event.seal().is_some() });
             record.evidence.extend(evidence);
         }
         Event::StartAllowed { .. } => open.start_allowed = true,

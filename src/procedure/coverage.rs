@@ -13,6 +13,8 @@ pub enum Standing {
     Attested {
         /// Who.
         by: Vec<PersonName>,
+        /// Whether every one of them signed.
+        signed: bool,
     },
     /// It was left out.
     Excepted {
@@ -109,6 +111,9 @@ fn standing(run: &ProcedureRun, activity: &Activity, on_the_way: bool) -> Standi
         (true, true) => Standing::Missing,
         (true, false) => Standing::NotTaken,
         (false, _) if record.given.is_empty() => Standing::Done,
-        (false, _) => Standing::Attested { by: record.given.iter().map(|given| given.by.clone()).collect() },
+        (false, _) => Standing::Attested {
+            by: record.given.iter().map(|given| given.by.clone()).collect(),
+            signed: record.given.iter().all(|given| given.signed),
+        },
     }
 }

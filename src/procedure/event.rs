@@ -3,13 +3,13 @@
 //! Every event is a past participle. They are tagged as those of other runs are, so that one journal
 //! holds both; an event of a later version is read as [`Event::Unknown`] and refused.
 
-use super::{ActivityId, Took};
+use super::{ActivityId, Seal, Took};
 use crate::model::{Digest, PersonName, Role, RunId, SystemName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version of this format.
-pub const FORMAT: u32 = 1;
+/// The version of this format. 2 knows signatures; a program that does not must not go on with such a run.
+pub const FORMAT: u32 = 2;
 
 /// What a procedure's run is opened with; it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct ProcedureHeader {
     pub entry: Option<ActivityId>,
     /// When it was opened.
     pub opened: Timestamp,
+    /// Digest of the people file then; runs of format 1 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Digest>,
 }
 
 /// What a person or process answered.
@@ -79,6 +82,8 @@ pub enum Event {
         fields: BTreeMap<String, String>,
         #[serde(default)]
         evidence: Vec<Digest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seal: Option<Seal>,
     },
     /// A person with the right role let the run begin.
     StartAllowed { activity: ActivityId, by: PersonName, role: Role },
@@ -101,6 +106,8 @@ pub enum Event {
         reference: String,
         #[serde(default)]
         sent: Vec<Digest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seal: Option<Seal>,
     },
     /// It came back.
     ExternalReturned {
@@ -111,11 +118,23 @@ pub enum Event {
         reason: String,
         #[serde(default)]
         evidence: Vec<Digest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seal: Option<Seal>,
     },
     /// The activity led back as often as it may; `opens` follows in place of it.
     LimitReached { activity: ActivityId, times: u32, opens: ActivityId },
     /// An activity is left out, by whom, why, until when.
-    Excepted { activity: ActivityId, by: PersonName, role: Role, reason: String, until: Option<Timestamp> },
+    Excepted {
+        activity: ActivityId,
+        by: PersonName,
+        role: Role,
+        reason: String,
+        until: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seal: Option<Seal>,
+    },
+    /// The people file has changed; signatures from here on are held against this one.
+    PeopleRecorded { people: Digest },
     /// The activity is over, and this follows.
     Completed { activity: ActivityId, took: Took, next: ActivityId },
     /// Those who must act were reminded, for the so-manieth time.

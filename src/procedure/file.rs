@@ -51,6 +51,7 @@ pub const ACTIVITY: Shape = Shape::new(
         Field::required("text", Kind::Shape(&TEXT), "What is done."),
         Field::optional("roles", Kind::List(&Kind::Name), "Who is responsible: any one of them."),
         Field::optional("signers", Kind::List(&Kind::Name), "Roles of which each must sign."),
+        Field::optional("signed", Kind::Bool, "Whether answers are signed, `false` by default."),
         Field::optional("started_by", Kind::List(&Kind::Name), "Roles of which one must start the run."),
         Field::optional("next", Kind::Text, "What follows when it is done."),
         Field::optional("on_yes", Kind::Text, "What follows a yes."),
@@ -162,6 +163,10 @@ pub fn parse_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Dia
             let help = format!("the first one is at {}", first.place());
             decoder.error(span, format!("the id `{}` is there twice", activity.id), help);
         }
+        if let Some(signed) = node.get("signed").filter(|_| activity.signed && !activity.kind.needs_role()) {
+            let message = format!("nobody answers an activity of kind `{}`, so nobody signs", activity.kind);
+            decoder.error(signed.span, message, "remove `signed`");
+        }
         activities.push(activity);
     }
     sources.insert(0, source.clone());
@@ -221,6 +226,7 @@ fn activity(source: &Source, node: &Node, number: &str) -> Option<Activity> {
         text: text(node, "text")?,
         roles: roles(node, "roles"),
         signers: roles(node, "signers"),
+        signed: node.boolean("signed").unwrap_or(false),
         started_by: roles(node, "started_by"),
         targets: Targets {
             next: target(node, "next"),

@@ -33,6 +33,8 @@ pub enum Rule {
     UnknownRole,
     /// A role that nobody has.
     RoleWithoutPerson,
+    /// A role that must sign, and whoever has it has no key.
+    RoleWithoutKey,
     /// A process that the procedure does not explain.
     UnknownProcess,
     /// A number of the document that no activity has.
@@ -304,7 +306,28 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Roles that must sign and cannot: found now, not when everything waits for them.
+    fn keys(&mut self, people: &People) {
+        let can = |role: &&Role| people.with_role(role).any(|person| !person.keys.is_empty());
+        for activity in self.procedure.activities.iter().filter(|activity| activity.signed) {
+            let every = !activity.signers.is_empty();
+            let roles = activity.answering().iter();
+            if !every && roles.clone().any(|role| can(&role)) {
+                continue;
+            }
+            let known = |role: &&Role| people.with_role(role).next().is_some();
+            for role in roles.filter(known).filter(|role| !can(role)) {
+                let id = &activity.id;
+                let message =
+                    format!("`{id}` is signed by the role `{role}`, and nobody who has it has a key");
+                let help = "add `keys` of somebody with this role to the people file";
+                self.add(Rule::RoleWithoutKey, activity, activity.line, message, help);
+            }
+        }
+    }
+
     fn persons(&mut self, people: &People) {
+        self.keys(people);
         let mut seen = BTreeSet::new();
         for activity in &self.procedure.activities {
             let starting = activity.started_by.iter();

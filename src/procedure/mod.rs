@@ -19,6 +19,7 @@ mod lint_runs;
 pub mod part;
 pub mod refusal;
 pub mod route;
+pub mod seal;
 pub mod staged;
 pub mod state;
 #[cfg(test)]
@@ -33,5 +34,6 @@ pub use kind::{ActivityKind, Work};
 pub use lint::{Finding, Rule, lint};
 pub use refusal::Refusal;
 pub use route::Took;
+pub use seal::Seal;
 pub use staged::StagedRun;
 pub use state::{ProcedureRun, Record};

@@ -45,6 +45,9 @@ pub enum Refusal {
     /// A second signature of the same role or person.
     #[error("`{0}` has signed already")]
     Twice(String),
+    /// No signature where the procedure asks for one.
+    #[error("`{0}` must be signed")]
+    Unsigned(ActivityId),
     /// An answer that leads nowhere.
     #[error("this answer does not exist at `{0}`")]
     Answer(ActivityId),

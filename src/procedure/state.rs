@@ -16,6 +16,8 @@ pub struct Given {
     pub role: Role,
     /// What.
     pub answer: Answer,
+    /// Whether they signed it.
+    pub signed: bool,
 }
 
 /// An activity that is left out.
@@ -101,6 +103,8 @@ pub struct ProcedureRun {
     pub header: ProcedureHeader,
     /// Where it stands.
     pub position: Position,
+    /// Digest of the people file that signatures are held against.
+    pub people: Option<Digest>,
     /// What is recorded, by activity.
     pub records: BTreeMap<ActivityId, Record>,
     /// The newest run in stages under each word.
@@ -125,10 +129,12 @@ impl ProcedureRun {
         };
         let missing = || Refusal::NoEntry(asked.map(ToString::to_string).unwrap_or_default());
         let entry = entry.ok_or_else(missing)?.id.clone();
+        let (people, position) = (header.people, Position::Next(entry));
         Ok(Self {
             procedure,
             header,
-            position: Position::Next(entry),
+            position,
+            people,
             records: BTreeMap::new(),
             staged: BTreeMap::new(),
             events: 0,
@@ -181,12 +187,17 @@ impl ProcedureRun {
         if matches!(self.position, Position::Ended(_)) {
             return Err(Refusal::Ended);
         }
+        if let Some(activity) = event.testifies().filter(|_| self.wants_seal(event) && event.seal().is_none())
+        {
+            return Err(Refusal::Unsigned(activity.clone()));
+        }
         match event {
             Event::Unknown => return Err(Refusal::Unknown),
+            Event::PeopleRecorded { people } => self.people = Some(*people),
             Event::ActivityOpened { activity, attempt } => self.opened(activity, *attempt, at)?,
             Event::Completed { activity, took, next } => self.completed(activity, took, next)?,
             Event::LimitReached { activity, times, opens } => self.limited(activity, *times, opens)?,
-            Event::Excepted { activity, by, role, reason, until } => {
+            Event::Excepted { activity, by, role, reason, until, .. } => {
                 self.excepted(
                     activity,
                     role,

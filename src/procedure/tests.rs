@@ -69,7 +69,7 @@ pub(super) fn everybody(procedure: &Procedure) -> People {
             roles: roles.into_iter().collect(),
             language: None,
             mail: None,
-            keys: Vec::new(),
+            keys: vec!["a key".to_owned()],
             account: None,
             database_login: None,
             machine,

@@ -1,7 +1,8 @@
 //! Events of a procedure's run in words.
 
+use super::language::procedures as say;
 use crate::{
-    model::Language,
+    model::{Language, PersonName, Role},
     procedure::{Answer, Event, Took},
 };
 
@@ -10,15 +11,20 @@ use crate::{
 pub fn words(event: &Event, language: Language) -> String {
     let es = language == Language::Es;
     let word = |spanish: &'static str, english: &'static str| if es { spanish } else { english };
+    let by = |by: &PersonName, role: &Role| match event.seal() {
+        Some(_) => format!("{by} ({role}, {})", say::signed(language)),
+        None => format!("{by} ({role}, {})", say::unsigned(language)),
+    };
     let because = |reason: &str| if reason.trim().is_empty() { String::new() } else { format!(": {reason}") };
     match event {
         Event::ActivityOpened { activity, attempt: 1 } => format!("{activity} {}", word("abierta", "opened")),
         Event::ActivityOpened { activity, attempt } => {
             format!("{activity} {} ({attempt})", word("abierta de nuevo", "opened again"))
         }
-        Event::Answered { activity, by, role, answer, reason, fields, .. } => {
+        Event::Answered { activity, by: person, role, answer, reason, fields, .. } => {
             let fields: String = fields.iter().map(|(name, value)| format!("; {name}: {value}")).collect();
-            format!("{activity} {by} ({role}): {}{}{fields}", self::answer(answer, language), because(reason))
+            let (who, answer) = (by(person, role), self::answer(answer, language));
+            format!("{activity} {who}: {answer}{}{fields}", because(reason))
         }
         Event::StartAllowed { activity, by, role } => {
             format!("{activity} {} {by} ({role})", word("puede iniciar, según", "may start, says"))
@@ -40,17 +46,23 @@ pub fn words(event: &Event, language: Language) -> String {
             format!("{activity} {}", word("verificaciones malas", "checks bad"))
         }
         Event::Performed { activity, .. } => format!("{activity} {}", word("hecha", "done")),
-        Event::ExternalOpened { activity, by, role, reference, .. } => {
-            format!("{activity} {by} ({role}): {} {reference}", word("abierto con", "opened as"))
+        Event::ExternalOpened { activity, by: person, role, reference, .. } => {
+            format!("{activity} {}: {} {reference}", by(person, role), word("abierto con", "opened as"))
         }
-        Event::ExternalReturned { activity, by, role, answer, reason, .. } => {
-            format!("{activity} {by} ({role}): {}{}", self::answer(answer, language), because(reason))
+        Event::ExternalReturned { activity, by: person, role, answer, reason, .. } => {
+            let (who, answer) = (by(person, role), self::answer(answer, language));
+            format!("{activity} {who}: {answer}{}", because(reason))
         }
         Event::LimitReached { activity, times, opens } => {
             format!("{activity} {times} {} → {opens}", word("veces: límite", "times: the limit"))
         }
-        Event::Excepted { activity, by, role, reason, .. } => {
-            format!("{activity} {} {by} ({role}){}", word("exceptuada por", "excepted by"), because(reason))
+        Event::Excepted { activity, by: person, role, reason, .. } => {
+            let who = by(person, role);
+            format!("{activity} {} {who}{}", word("exceptuada por", "excepted by"), because(reason))
+        }
+        Event::PeopleRecorded { people } => {
+            let what = word("archivo de personas registrado", "people file recorded");
+            format!("{what}: sha256 {}", people.short())
         }
         Event::Completed { activity, took, next } => {
             let way = match took {
@@ -74,7 +86,7 @@ pub fn words(event: &Event, language: Language) -> String {
 }
 
 /// An answer in one word.
-fn answer(answer: &Answer, language: Language) -> &str {
+pub fn answer(answer: &Answer, language: Language) -> &str {
     match (answer, language) {
         (Answer::Done, Language::Es) => "hecho",
         (Answer::Done, Language::En) => "done",

@@ -9,6 +9,7 @@ mod event;
 mod header;
 mod permit;
 mod phase;
+mod promise;
 mod stage;
 mod state;
 #[cfg(test)]

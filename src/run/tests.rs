@@ -183,6 +183,8 @@ impl World {
                     Event::BackupVerified { record: record() },
                 ],
             },
+            // Before anything is changed again, the server is asked what became of what was detached.
+            Effect::Change(_) if run.flights().next().is_some() => self.settle(run),
             Effect::Change(_) => {
                 let step = StepId(format!("s{}", run.stages.len()));
                 let done = match &run.stage {
@@ -209,16 +211,7 @@ impl World {
                     _ => vec![started, end(StepEnd::Changed { registered: None, output: None }), done],
                 }
             }
-            Effect::Settle => {
-                let (server, step, flight) = run.flights().next().unwrap();
-                let end = match self.choose(3) {
-                    0 => StepEnd::InDoubt { words: "nobody knows".into() },
-                    1 => StepEnd::Failed { words: "ended".into(), output: None, last: true },
-                    _ => StepEnd::Changed { registered: None, output: None },
-                };
-                let attempt = flight.attempt;
-                vec![Event::StepEnded { server: server.clone(), step: step.clone(), attempt, end }]
-            }
+            Effect::Settle => self.settle(run),
             Effect::Quiesce => match self.choose(4) {
                 0 => vec![Event::QuiesceStarted, Event::RestoreFailed { failure: failure("will not stop") }],
                 _ => vec![Event::QuiesceStarted, Event::Quiesced],
@@ -274,6 +267,18 @@ impl World {
             Effect::Halt(why) if run.stuck.is_none() => vec![Event::BecameStuck { why: why.clone() }],
             Effect::AwaitDecision | Effect::Halt(_) | Effect::Over(_) => Vec::new(),
         }
+    }
+
+    /// What a server says of a detached change.
+    fn settle(&mut self, run: &Run) -> Vec<Event> {
+        let (server, step, flight) = run.flights().next().unwrap();
+        let end = match self.choose(3) {
+            0 => StepEnd::InDoubt { words: "nobody knows".into() },
+            1 => StepEnd::Failed { words: "ended".into(), output: None, last: true },
+            _ => StepEnd::Changed { registered: None, output: None },
+        };
+        let attempt = flight.attempt;
+        vec![Event::StepEnded { server: server.clone(), step: step.clone(), attempt, end }]
     }
 
     fn evidence(&mut self, run: &Run) -> Evidence {

@@ -1,6 +1,6 @@
 //! Deciding at a gate with the program itself: who may, who may not, and what is on the record after it.
 
-mod ground;
+pub mod ground;
 pub mod keyboard;
 
 use esclusa::{
@@ -146,7 +146,8 @@ async fn a_signature_over_another_subject_counts_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_its_time_a_gate_takes_no_approval() {
-    let ground = Ground::new("{each: [director], decide_within: 1s, valid_for: 24h}");
+    // Long enough that production's window opens meanwhile, whatever day it is.
+    let ground = Ground::new("{each: [director], decide_within: 1s, valid_for: 7d}");
     let run = ground.waiting().await;
     tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     refuses(&ground.decide(&run, "ana", "approve", "late"), 12, &Refusal::Expired);

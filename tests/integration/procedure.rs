@@ -39,7 +39,9 @@ fn project(people: &str) -> tempfile::TempDir {
     folder
 }
 
-const EVERYBODY: &str = "  eva:\n    name: Eva Paz\n    roles: [unit, development, dba, vendor, contract-supervisor, directors]\n";
+/// Whoever signs needs a key; nobody has the other half of this one.
+const EVERYBODY: &str = "  eva:\n    name: Eva Paz\n    roles: [professional, unit, development, dba, vendor, contract-supervisor, directors]\n    \
+    keys: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIiYwNB5vzYxx/f+sbm51GF+X2OZl770nb9X5gMjGbjj\n";
 
 #[test]
 fn lint_has_nothing_to_say_about_ours_and_places_the_flaws_of_the_printed_text() {

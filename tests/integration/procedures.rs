@@ -1,6 +1,9 @@
 //! Runs of procedures, as the persons involved do them: the real program, a store in a file, no server.
 
+mod approvals;
+mod hostile;
 mod office;
+mod signed;
 
 use super::approve::keyboard::{DOWN, Session};
 use office::{Office, text};
@@ -237,7 +240,8 @@ fn a_run_killed_after_any_event_comes_to_the_same_end_with_nothing_done_twice() 
     });
 }
 
-/// A procedure that is late at once, calls a part of a playbook and leaves a document.
+/// A procedure that is late at once, runs a part of a playbook of a system that is not there, and leaves a
+/// document.
 const LATE: &str = r#"
 kind: procedure
 number: 9.1
@@ -293,7 +297,7 @@ fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     let words = text(&refused.stderr);
     assert!(
-        words.contains("recorded: 9.1-02") && words.contains("runs a phase of a playbook alone"),
+        words.contains("recorded: 9.1-02") && words.contains("input `version`: must be given"),
         "{words}"
     );
     assert_eq!(named("call_started"), 0);
@@ -315,7 +319,7 @@ fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left
     let file = found.lines().find(|line| line.ends_with(tail)).unwrap_or_else(|| panic!("{hex} in {found}"));
     let document = fs::read_to_string(path.join(file)).unwrap();
     assert!(document.starts_with("# Report of what was done\n"), "{document}");
-    assert!(document.contains("9.1-02 luis (professional): done: looked"), "{document}");
+    assert!(document.contains("9.1-02 luis (professional, unsigned): done: looked"), "{document}");
 }
 
 #[test]

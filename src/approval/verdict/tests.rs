@@ -155,7 +155,7 @@ fn a_late_rejection_stops_an_approval_that_still_holds() {
     let last = |name: &str, decision, time: Timestamp| {
         let statement = trial::statement(&gate, name, decision);
         let text = Statement { time, ..statement }.text();
-        let signature = crate::approval::sign(&text, &trial::key(name).private, None).ok();
+        let signature = crate::approval::sign(Purpose::Decision, &text, &trial::key(name).private, None).ok();
         RecordedDecision { text, signature, caller: None, recorded_at: time }
     };
     let late = gate.decide_by.plus_seconds(60);

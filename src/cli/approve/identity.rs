@@ -1,8 +1,8 @@
-//! Who decides: whom the key belongs to, or the account. Never a flag.
+//! Who decides or signs, and with which key: whom the key belongs to, or the account. Never a flag.
 
 use super::super::{CliError, Terminal, records::Records};
 use crate::{
-    approval::{self, KeyFingerprint, SignError},
+    approval::{self, KeyFingerprint, Purpose, SignError},
     executor::sheet::Asked,
     model::{ExitCode, Language, People, Person},
     report::language::records as say,
@@ -38,13 +38,15 @@ impl Signer {
         }
     }
 
-    fn fingerprint(&self) -> Option<KeyFingerprint> {
+    /// The key, as `ssh-keygen -l` writes it.
+    pub fn fingerprint(&self) -> Option<KeyFingerprint> {
         approval::key_fingerprint(self.public())
     }
 
     /// Signs a statement; asks for the passphrase of a key file only now.
     pub async fn sign(
         &self,
+        purpose: Purpose,
         text: &str,
         terminal: &Terminal,
         language: Language,
@@ -55,7 +57,7 @@ impl Signer {
                 return transport::sign_with_agent(
                     agent.as_deref(),
                     public,
-                    approval::NAMESPACE,
+                    purpose.namespace(),
                     text.as_bytes(),
                 )
                 .await
@@ -64,10 +66,10 @@ impl Signer {
             Self::File { path, .. } => path,
         };
         let private = small_file(path)?;
-        match approval::sign(text, &private, None) {
+        match approval::sign(purpose, text, &private, None) {
             Err(SignError::NeedsPassphrase) => {
                 let passphrase = passphrase(path, terminal, language).await?;
-                approval::sign(text, &private, Some(&passphrase))
+                approval::sign(purpose, text, &private, Some(&passphrase))
             }
             done => done,
         }
@@ -124,12 +126,7 @@ pub fn decider(
     }
     let mut known: Vec<(&Person, &Signer)> = Vec::new();
     for person in asked.people.0.values() {
-        // The first of the person's keys that is at hand.
-        let prints = person.keys.iter().filter_map(|key| approval::key_fingerprint(key));
-        let signer = prints
-            .into_iter()
-            .find_map(|print| signers.iter().find(|signer| signer.fingerprint().as_ref() == Some(&print)));
-        known.extend(signer.map(|signer| (person, signer)));
+        known.extend(signer_of(person, signers).map(|signer| (person, signer)));
     }
     if known.len() > 1
         && let Some(own) = records.caller(&asked.people).map(|person| person.name.clone())
@@ -149,6 +146,12 @@ pub fn decider(
             Err(CliError::input(say::several_persons(language, names.join(", "))))
         }
     }
+}
+
+/// The first of a person's keys that is at hand.
+pub fn signer_of<'s>(person: &Person, signers: &'s [Signer]) -> Option<&'s Signer> {
+    let mut prints = person.keys.iter().filter_map(|key| approval::key_fingerprint(key));
+    prints.find_map(|print| signers.iter().find(|signer| signer.fingerprint().as_ref() == Some(&print)))
 }
 
 fn by_account(records: &Records, people: &People, language: Language) -> Result<Decider, CliError> {

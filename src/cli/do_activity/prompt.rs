@@ -7,7 +7,7 @@ use super::super::{
     procedural::{self, Standing},
 };
 use crate::{
-    executor::{Site, procedure::Deed},
+    executor::{self, Site, procedure::Deed},
     model::Language,
     procedure::{Activity, Answer, Effect, FieldKind},
     report::language::procedures as say,
@@ -48,9 +48,14 @@ pub async fn complete(
     if no {
         return Ok(());
     }
+    let called = executor::procedure::given_by_caller(site, &standing.stored.run.header.id).await?.is_some();
     for spec in
         activity.fields.iter().filter(|spec| !given.fields.contains_key(&spec.name)).collect::<Vec<_>>()
     {
+        // Whoever called this run has approved it.
+        if called && spec.kind == FieldKind::Approval {
+            continue;
+        }
         let question = spec.text.of(language).to_owned();
         let value = if spec.kind == FieldKind::Choice {
             let chosen = prompt::choose(question, spec.choices.clone(), language).await?;

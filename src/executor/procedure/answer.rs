@@ -1,12 +1,21 @@
 //! What a person does at a procedure's run: an answer, a start, another process, an exception.
 
-use super::{open::nobody, pen::Pen};
+use super::{approval, open::nobody, pen::Pen, signing};
 use crate::{
     executor::{ExecutorError, Site},
     model::{Digest, Person, Role, RunId, Timestamp},
-    procedure::{Activity, ActivityId, Answer, Effect, Event, FieldKind, ProcedureRun, decide},
+    procedure::{Activity, ActivityId, Answer, Effect, Event, FieldKind, ProcedureRun, Seal, decide},
 };
 use std::collections::BTreeMap;
+
+/// A file of evidence, kept in the depot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Its content.
+    pub digest: Digest,
+    /// What it was called where it came from.
+    pub name: String,
+}
 
 /// What a person does.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +27,7 @@ pub struct Deed {
     /// Fields of a request.
     pub fields: BTreeMap<String, String>,
     /// Files in the depot.
-    pub evidence: Vec<Digest>,
+    pub evidence: Vec<Attached>,
     /// The number under which another process was opened.
     pub reference: Option<String>,
     /// The activity that is left out, and until when.
@@ -33,14 +42,17 @@ pub fn roles_of(run: &ProcedureRun, person: &Person, now: Timestamp) -> Vec<Role
     roles.iter().filter(|role| !person.machine && person.roles.contains(*role)).cloned().collect()
 }
 
-/// Records what the caller did at `expected`, which must be open.
-pub async fn answer(site: &Site, id: &RunId, expected: &ActivityId, deed: Deed) -> Result<(), ExecutorError> {
-    let person = person(site)?;
-    if let Some(lost) = deed.evidence.iter().find(|digest| !site.depot.contains(digest)) {
-        return Err(ExecutorError::input(format!("the depot has no file {lost}")));
-    }
+/// Records what the caller did at `expected`, which must be open; `seal` is their signature under the
+/// draft of it, where one is asked for.
+pub async fn answer(
+    site: &Site,
+    id: &RunId,
+    expected: &ActivityId,
+    deed: Deed,
+    seal: Option<Seal>,
+) -> Result<(), ExecutorError> {
     let mut pen = Pen::take(site, id).await?;
-    let result = act(site, &mut pen, person, expected, deed).await;
+    let result = act(site, &mut pen, expected, deed, seal).await;
     pen.release().await;
     result
 }
@@ -48,15 +60,34 @@ pub async fn answer(site: &Site, id: &RunId, expected: &ActivityId, deed: Deed) 
 async fn act(
     site: &Site,
     pen: &mut Pen<'_>,
-    person: &Person,
     expected: &ActivityId,
     deed: Deed,
+    seal: Option<Seal>,
 ) -> Result<(), ExecutorError> {
-    let now = site.store.now().await?;
-    let event = event(&pen.run, person, expected, deed, now)?;
-    check_packages(site, &pen.run, &event)?;
-    pen.run.admit(&event, &site.people).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
-    pen.append(event, Vec::new()).await
+    let event = admitted(site, &pen.run, expected, deed).await?;
+    match seal {
+        Some(_) => pen.append_signed(event.sealed(seal)).await,
+        None if pen.run.wants_seal(&event) => Err(signing::unsigned(&event)),
+        None => pen.append(event, Vec::new()).await,
+    }
+}
+
+/// The event of what the caller did, without a signature; refused where they may not do it.
+pub(super) async fn admitted(
+    site: &Site,
+    run: &ProcedureRun,
+    expected: &ActivityId,
+    mut deed: Deed,
+) -> Result<Event, ExecutorError> {
+    let person = person(site)?;
+    if let Some(lost) = deed.evidence.iter().find(|file| !site.depot.contains(&file.digest)) {
+        return Err(ExecutorError::input(format!("the depot has no file {}", lost.digest)));
+    }
+    approval::settle(site, run, &mut deed).await?;
+    let event = event(run, person, expected, deed, site.store.now().await?)?;
+    check_packages(site, run, &event)?;
+    run.admit(&event, &site.people).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
+    Ok(event)
 }
 
 /// Ends the run for good.
@@ -95,7 +126,7 @@ fn event(
     let (id, by, reason) = (activity.id.clone(), person.name.clone(), deed.reason);
     if let Some((left_out, until)) = deed.except {
         let role = role(person, &run.procedure.exceptions, &format!("except `{left_out}`"))?;
-        return Ok(Event::Excepted { activity: left_out, by, role, reason, until });
+        return Ok(Event::Excepted { activity: left_out, by, role, reason, until, seal: None });
     }
     let effects = decide(run, now);
     let Some(effect) = effects.iter().find(|effect| effect.waits_for().is_some()) else {
@@ -109,7 +140,8 @@ fn event(
         });
     }
     let role = role(person, effect.waits_for().unwrap_or_default(), &format!("act at `{id}`"))?;
-    let evidence = deed.evidence;
+    let evidence = deed.evidence.into_iter().map(|file| file.digest).collect();
+    let seal = None;
     Ok(match effect {
         Effect::AskToStart { .. } => Event::StartAllowed { activity: id, by, role },
         Effect::OpenExternal { .. } => {
@@ -120,15 +152,15 @@ fn event(
                     "give its number with `--reference NUMBER`",
                 ));
             }
-            Event::ExternalOpened { activity: id, by, role, reference, sent: evidence }
+            Event::ExternalOpened { activity: id, by, role, reference, sent: evidence, seal }
         }
         Effect::AwaitExternal { .. } => {
             let answer = said(activity, deed.answer)?;
-            Event::ExternalReturned { activity: id, by, role, answer, reason, evidence }
+            Event::ExternalReturned { activity: id, by, role, answer, reason, evidence, seal }
         }
         _ => {
             let answer = said(activity, deed.answer)?;
-            Event::Answered { activity: id, by, role, answer, reason, fields: deed.fields, evidence }
+            Event::Answered { activity: id, by, role, answer, reason, fields: deed.fields, evidence, seal }
         }
     })
 }

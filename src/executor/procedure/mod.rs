@@ -5,17 +5,21 @@
 
 mod advance;
 mod answer;
+mod approval;
 mod checks;
 mod document;
 mod open;
 mod pen;
+mod signing;
 mod staged;
 mod subordinate;
 mod telling;
 
 pub use advance::{go_on, go_on_all};
-pub use answer::{Deed, answer, cancel, roles_of};
+pub use answer::{Attached, Deed, answer, cancel, roles_of};
+pub use approval::given_by_caller;
 pub use open::{Request, Stored, load, open, parse};
+pub use signing::{Draft, draft};
 
 /// The kind of a procedure's run in the store.
 pub const KIND: &str = "procedure";

@@ -1,7 +1,8 @@
 //! Opens procedures' runs and replays them.
 
-use super::{ENVIRONMENT, KIND};
+use super::{ENVIRONMENT, KIND, signing};
 use crate::{
+    approval::Witness,
     document::{Diagnostics, Source},
     executor::{ExecutorError, ProjectFiles, Site, intake::store_files},
     model::{Digest, EnvironmentName, PersonName, RunId, SystemName, Timestamp, canonical},
@@ -35,6 +36,8 @@ pub struct Stored {
     pub run: ProcedureRun,
     /// Its journal.
     pub events: Vec<(Event, Timestamp)>,
+    /// Who judged the signatures in it.
+    pub witness: Witness,
 }
 
 /// Reads a procedure of the project; all of its faults at once.
@@ -78,6 +81,7 @@ pub async fn open(site: &Site, request: Request) -> Result<RunId, ExecutorError>
         reason: request.reason,
         entry: request.entry,
         opened: site.store.now().await?,
+        people: Some(signing::keep_people(site).await?),
     };
     // Refused here rather than replayed in vain: a header that no run can begin with.
     ProcedureRun::open(Arc::new(parsed.procedure), header.clone())
@@ -133,10 +137,14 @@ pub async fn load(store: &Store, id: &RunId) -> Result<Stored, ExecutorError> {
             serde_json::from_str(&row.body).map_err(|error| ExecutorError::document("event", error))?;
         events.push((event, row.at));
     }
-    let journal = events.iter().map(|(event, at)| (event, *at));
-    let run = ProcedureRun::replay(Arc::new(procedure), header, journal)
-        .map_err(|source| ExecutorError::Damaged { run: id.to_string(), source })?;
-    Ok(Stored { row, run, events })
+    let damaged = |source| ExecutorError::Damaged { run: id.to_string(), source };
+    let mut run = ProcedureRun::open(Arc::new(procedure), header).map_err(damaged)?;
+    let mut witness = signing::witness(store, &run, &events).await?;
+    for (event, at) in &events {
+        signing::examine(&mut witness, &run, event, *at)?;
+        run.apply(event, *at).map_err(damaged)?;
+    }
+    Ok(Stored { row, run, events, witness })
 }
 
 /// The account belongs to no person.

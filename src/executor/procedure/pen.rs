@@ -1,7 +1,8 @@
 //! The one writer of a procedure's journal: appends under the lease, then applies.
 
-use super::{Stored, load, telling};
+use super::{Stored, load, signing, telling};
 use crate::{
+    approval::Witness,
     executor::{
         ExecutorError, Site,
         journal::{beat, cleaned, fault_point, take_lease},
@@ -23,6 +24,7 @@ pub struct Pen<'a> {
     pub run: ProcedureRun,
     /// Its journal so far.
     pub events: Vec<(Event, Timestamp)>,
+    witness: Witness,
     lost: Arc<AtomicBool>,
     heartbeat: tokio::task::JoinHandle<()>,
 }
@@ -39,41 +41,66 @@ impl<'a> Pen<'a> {
                 return Err(error);
             }
         };
-        let Stored { run, events, .. } = stored;
+        let Stored { run, events, witness, .. } = stored;
         let lost = Arc::new(AtomicBool::new(false));
         let heartbeat = tokio::spawn(beat(site.store.clone(), lease.clone(), Arc::clone(&lost)));
-        Ok(Self { site, lease, run, events, lost, heartbeat })
+        Ok(Self { site, lease, run, events, witness, lost, heartbeat })
     }
 
     /// Records one event, tells those whom it makes wait, and applies it. When this fails, nothing
     /// that the event announces may be done.
-    pub async fn append(&mut self, event: Event, mut outbox: Vec<Message>) -> Result<(), ExecutorError> {
+    pub async fn append(&mut self, event: Event, outbox: Vec<Message>) -> Result<(), ExecutorError> {
+        self.append_all(vec![event], outbox).await
+    }
+
+    /// Records what a person signed; the people file that the signature is held against goes before it.
+    pub async fn append_signed(&mut self, event: Event) -> Result<(), ExecutorError> {
+        let people = signing::keep_people(self.site).await?;
+        self.witness.know(self.site.people.clone());
+        let changed = self.run.people != Some(people);
+        let before = changed.then_some(Event::PeopleRecorded { people });
+        self.append_all(before.into_iter().chain([event]).collect(), Vec::new()).await
+    }
+
+    async fn append_all(
+        &mut self,
+        events: Vec<Event>,
+        mut outbox: Vec<Message>,
+    ) -> Result<(), ExecutorError> {
         let id = self.run.header.id.clone();
         if self.lost.load(Ordering::SeqCst) {
             return Err(StoreError::LeaseLost { run: id }.into());
         }
-        let event = cleaned(&self.site.redactor, &event)?;
+        let clean = |event| cleaned(&self.site.redactor, event);
+        let events = events.iter().map(clean).collect::<Result<Vec<_>, _>>()?;
         let now = self.site.store.now().await?;
-        // Applied to a copy first: an event that cannot follow is never recorded.
-        let mut next = self.run.clone();
-        next.apply(&event, now).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
+        // Judged and applied on a copy first: an event that cannot follow is never recorded.
+        let (mut next, mut witness) = (self.run.clone(), self.witness.clone());
+        let mut bodies = Vec::with_capacity(events.len());
+        for event in &events {
+            witness.examine(&next, event, now).map_err(|source| signing::refused(event, source))?;
+            next.apply(event, now).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
+            bodies.push(canonical(event).map_err(|error| ExecutorError::document("event", error))?);
+        }
         let (state, waiting_for) = standing(&next, now);
         outbox.extend(telling::asked(self.site, &self.run, &next, now));
         if matches!(next.position, Position::Ended(_)) {
             outbox.extend(telling::ended(self.site, &next));
         }
         let append = Append {
-            events: vec![canonical(&event).map_err(|error| ExecutorError::document("event", error))?],
+            events: bodies,
             state,
             waiting_for,
             final_exit: exit(&next).map(ExitCode::number),
             outbox,
             ..Append::default()
         };
-        for row in self.site.store.append(&self.lease, append).await? {
+        let rows = self.site.store.append(&self.lease, append).await?;
+        self.witness = witness;
+        for (event, row) in events.into_iter().zip(rows) {
             let damaged = |source| ExecutorError::Damaged { run: id.to_string(), source };
             self.run.apply(&event, row.at).map_err(damaged)?;
-            self.events.push((event.clone(), row.at));
+            self.events.push((event, row.at));
             fault_point(self.run.events);
         }
         Ok(())

@@ -28,6 +28,7 @@ fn answered(short: &str, by: &str, role: &str, answer: Answer, reason: &str) -> 
         reason: reason.to_owned(),
         fields: BTreeMap::new(),
         evidence: Vec::new(),
+        seal: None,
     }
 }
 
@@ -49,6 +50,17 @@ fn advance(run: &mut ProcedureRun) -> Vec<Effect> {
         };
         run.apply(&event, Timestamp(0)).unwrap();
     }
+}
+
+#[test]
+fn a_journal_from_before_signatures_is_read_and_written_as_it_was() {
+    let old = r#"{"activity":"9.1-02","answer":"yes","by":"ana","event":"answered","evidence":[],"fields":{},"reason":"so","role":"boss"}"#;
+    let event: Event = serde_json::from_str(old).unwrap();
+    assert_eq!((event.seal(), crate::model::canonical(&event).unwrap().as_str()), (None, old));
+    let header = header(&small("  - {id: 01, kind: start, text: {es: a, en: a}, next: 01}\n"));
+    let text = crate::model::canonical(&header).unwrap();
+    assert!(!text.contains("people"), "{text}");
+    assert_eq!(serde_json::from_str::<ProcedureHeader>(&text).unwrap(), header);
 }
 
 const GATE: &str = "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}
@@ -120,6 +132,7 @@ fn a_run_waits_for_whoever_starts_it_and_a_failure_is_missing_until_it_is_except
         role: role.clone(),
         reason: "done by hand".to_owned(),
         until: None,
+        seal: None,
     };
     assert!(matches!(run.apply(&except(&hand), at), Err(Refusal::Role { .. })));
     run.apply(&except(&boss), at).unwrap();

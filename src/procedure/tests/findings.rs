@@ -143,6 +143,56 @@ fn a_role_that_nobody_has_is_found_where_it_is_waited_for() {
 }
 
 #[test]
+fn what_must_be_signed_needs_somebody_with_a_key() {
+    let procedure = ours("3.2.1");
+    let mut people = everybody(&procedure);
+    people.0.values_mut().find(|person| person.name.as_str() == "unit").unwrap().keys.clear();
+    let findings = lint(&procedure, Some(&people));
+    let keyless: Vec<&str> = findings.iter().map(|one| one.activity.as_ref().unwrap().short()).collect();
+    assert_eq!(keyless, ["11", "16"], "{findings:?}");
+    assert!(findings.iter().all(|one| one.rule == Rule::RoleWithoutKey));
+    // Of several who may answer alone, one with a key is enough.
+    let either = small(
+        "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}\n  \
+         - {id: 02, kind: attest, roles: [boss, hand], signed: true, text: {es: a, en: a}, next: 03}\n  \
+         - {id: 03, kind: end, text: {es: a, en: a}}\n",
+    );
+    let mut people = everybody(&either);
+    for (name, wrong) in [("boss", 0), ("hand", 2)] {
+        people.0.values_mut().find(|person| person.name.as_str() == name).unwrap().keys.clear();
+        assert_eq!(lint(&either, Some(&people)).len(), wrong);
+    }
+}
+
+#[test]
+fn only_what_people_answer_is_signed() {
+    let kinds = [
+        ("attest", "roles: [boss]", true),
+        ("external", "roles: [boss], process: shop, returns: {es: a, en: a}", true),
+        ("record", "roles: [boss]", false),
+        ("remote", "environment: test, playbook: a", false),
+        ("notify", "roles: [boss]", false),
+        ("test", "environment: test", false),
+    ];
+    for (kind, keys, signed) in kinds {
+        let text = format!(
+            "kind: procedure\nnumber: 9.1\ntitle: {{es: a, en: a}}\nroles: {{boss: {{es: a, en: a}}}}\n\
+             processes: {{shop: {{es: a, en: a}}}}\nactivities:\n  \
+             - {{id: 02, kind: {kind}, {keys}, text: {{es: a, en: a}}, next: 03, signed: true}}\n"
+        );
+        let column = text.lines().last().unwrap().find("true}").unwrap() + 1;
+        let files = Memory(BTreeMap::from([("p.yaml".to_owned(), text)]));
+        match read(&files, "p.yaml") {
+            Ok(parsed) => assert!(signed && parsed.procedure.activities[0].signed, "{kind}"),
+            Err(report) => {
+                assert!(!signed && report.contains(&format!("p.yaml:7:{column}")), "{report}");
+                assert!(report.contains(&format!("nobody answers an activity of kind `{kind}`")), "{report}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_part_must_be_given_what_it_names_and_nothing_else() {
     let part = "activities:\n  - {id: \"{{ id }}\", kind: end, text: {es: \"{{ words }}\", en: a}}\n";
     let cases = [

@@ -1,6 +1,9 @@
 //! Procedures from request to delivery with answers that are known, and each "no" with its way back.
 
-use super::{ours, walks::header};
+use super::{
+    ours,
+    walks::{header, signed},
+};
 use crate::{
     model::{Digest, EnvironmentKind, PersonName, RunId, Timestamp},
     procedure::{
@@ -33,6 +36,7 @@ fn fields(activity: &Activity) -> BTreeMap<String, String> {
         FieldKind::Date => "2026-11-23".to_owned(),
         FieldKind::Url => "https://example.org".to_owned(),
         FieldKind::Package => Digest::of(b"p").to_string(),
+        FieldKind::Approval => uuid::Uuid::nil().to_string(),
         _ => "a".to_owned(),
     };
     activity.fields.iter().map(|spec| (spec.name.clone(), value(spec.kind))).collect()
@@ -59,6 +63,7 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                     reason: "because".to_owned(),
                     fields: fields(written),
                     evidence: vec![Digest::of(b"file"); written.files],
+                    seal: None,
                     activity,
                 }
             }
@@ -88,6 +93,7 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                 role: roles[0].clone(),
                 reference: "1".to_owned(),
                 sent: Vec::new(),
+                seal: None,
             },
             Effect::AwaitExternal { activity, roles, .. } => Event::ExternalReturned {
                 activity,
@@ -96,6 +102,7 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                 answer: Answer::Done,
                 reason: "solved".to_owned(),
                 evidence: Vec::new(),
+                seal: None,
             },
             Effect::Record { activity } | Effect::Notify { activity, .. } => {
                 Event::Performed { activity, document: None }
@@ -105,6 +112,7 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
             Effect::Close { end, outcome } => Event::Closed { end, outcome },
             other => panic!("{number}: {other:?} after {opened:?}"),
         };
+        let event = signed(&run, event);
         run.apply(&event, Timestamp(0)).unwrap_or_else(|refusal| panic!("{number}: {refusal}: {event:?}"));
     }
     (run, opened)

@@ -5,7 +5,7 @@ use crate::{
     model::{Digest, People, PersonName, Role, RunId, SystemName, Timestamp},
     procedure::{
         ActivityKind, Answer, Effect, Event, FieldKind, Procedure, ProcedureHeader, ProcedureRun, Refusal,
-        Standing, coverage, decide, state::Position,
+        Seal, Standing, coverage, decide, state::Position,
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -25,7 +25,18 @@ pub(super) fn header(procedure: &Procedure) -> ProcedureHeader {
         reason: None,
         entry: None,
         opened: Timestamp(0),
+        people: None,
     }
+}
+
+/// The event with a signature where it must have one; whether it is good is not for a procedure to know.
+pub(super) fn signed(run: &ProcedureRun, event: Event) -> Event {
+    if !run.wants_seal(&event) {
+        return event;
+    }
+    assert!(matches!(run.clone().apply(&event, Timestamp(0)), Err(Refusal::Unsigned(_))));
+    let (statement, signature) = ("statement".to_owned(), "signature".to_owned());
+    event.sealed(Some(Seal { statement, signature }))
 }
 
 struct Dice(u64);
@@ -53,6 +64,7 @@ struct Walk {
 
 impl Walk {
     fn append(&mut self, event: Event) -> Result<(), Refusal> {
+        let event = signed(&self.run, event);
         self.run.admit(&event, &self.people)?;
         self.run.apply(&event, self.now)?;
         self.events.push((event, self.now));
@@ -77,6 +89,7 @@ impl Walk {
             FieldKind::Date => "2026-11-23".to_owned(),
             FieldKind::Url => "https://example.org/a.deb".to_owned(),
             FieldKind::Package => Digest::of(b"package").to_string(),
+            FieldKind::Approval => uuid::Uuid::nil().to_string(),
             FieldKind::Licence => "GPL-2.0-or-later".to_owned(),
             _ => "a".to_owned(),
         };
@@ -97,6 +110,7 @@ impl Walk {
             reason: "why".to_owned(),
             fields,
             evidence,
+            seal: None,
         }
     }
 
@@ -138,7 +152,16 @@ impl Walk {
             Err(Refusal::NotGood { .. }) => {
                 let Event::Answered { activity, by, role, reason, .. } = event else { panic!("{event:?}") };
                 let (fields, evidence) = (BTreeMap::new(), Vec::new());
-                let no = Event::Answered { activity, by, role, answer: Answer::No, reason, fields, evidence };
+                let no = Event::Answered {
+                    activity,
+                    by,
+                    role,
+                    answer: Answer::No,
+                    reason,
+                    fields,
+                    evidence,
+                    seal: None,
+                };
                 self.append(no).unwrap();
             }
             Err(refusal) => panic!("{event:?}: {refusal}"),
@@ -154,7 +177,8 @@ impl Walk {
         let activity = activity.id.clone();
         let role = Role::parse("director").unwrap();
         let by = Self::person(&role);
-        self.append(Event::Excepted { activity, by, role, reason: "none".to_owned(), until: None }).unwrap();
+        let (reason, until, seal) = ("none".to_owned(), None, None);
+        self.append(Event::Excepted { activity, by, role, reason, until, seal }).unwrap();
         true
     }
 
@@ -209,6 +233,7 @@ impl Walk {
                     role: role.clone(),
                     reference: "case 7".to_owned(),
                     sent: Vec::new(),
+                    seal: None,
                 });
             }
             Effect::AwaitExternal { activity, roles, .. } => {
@@ -219,6 +244,7 @@ impl Walk {
                     answer: Answer::Done,
                     reason: "done".to_owned(),
                     evidence: Vec::new(),
+                    seal: None,
                 })
             }
             Effect::Record { activity } | Effect::Notify { activity, .. } => {
@@ -246,6 +272,7 @@ impl Walk {
                     role: role.clone(),
                     reason: "replaced by hand".to_owned(),
                     until: None,
+                    seal: None,
                 });
             }
             Effect::Close { end, outcome } => self.append(Event::Closed { end, outcome }).unwrap(),

@@ -27,7 +27,33 @@ texts! {
     answer_yes() { en: "yes", es: "sí" }
     answer_no() { en: "no", es: "no" }
     standing_done() { en: "done", es: "hecha" }
-    standing_attested(names) { en: "attested by {names}", es: "atestada por {names}" }
+    standing_attested(names, how) { en: "attested by {names} ({how})", es: "atestada por {names} ({how})" }
+    signed() { en: "signed", es: "con firma" }
+    unsigned() { en: "unsigned", es: "sin firma" }
+    you_sign() { en: "YOU SIGN:", es: "USTED FIRMA:" }
+    act_label() { en: "Activity", es: "Actividad" }
+    answer_label() { en: "Answer", es: "Respuesta" }
+    reason_label() { en: "Reason", es: "Motivo" }
+    digest_label() { en: "sha256", es: "sha256" }
+    file_label() { en: "File", es: "Archivo" }
+    no_files() { en: "no files of evidence", es: "sin archivos de evidencia" }
+    as_label() { en: "As", es: "Como" }
+    with_label() { en: "With", es: "Con" }
+    left_out(moment) { en: "left out until {moment}", es: "se omite hasta {moment}" }
+    left_out_for_good() { en: "left out", es: "se omite" }
+    external_opened(reference) { en: "opened as {reference}", es: "abierto con {reference}" }
+    ask_signature() { en: "Signature", es: "Firma" }
+    choice_sign() { en: "sign it", es: "firmar" }
+    choice_leave() { en: "leave it for later", es: "dejarlo para después" }
+    nothing_signed() { en: "Nothing was signed; it still waits.", es: "No se firmó nada; sigue en espera." }
+    no_key_at_hand(name) {
+        en: "this activity is signed, and no key of {name} is at hand",
+        es: "esta actividad se firma, y no hay a la mano una llave de {name}"
+    }
+    key_of_another(file, name) {
+        en: "`{file}` is no key of `{name}` in the people file",
+        es: "`{file}` no es una llave de `{name}` según el archivo de personas"
+    }
     standing_excepted(name, why) { en: "excepted by {name}: {why}", es: "exceptuada por {name}: {why}" }
     standing_excepted_until(name, moment, why) {
         en: "excepted by {name} until {moment}: {why}",

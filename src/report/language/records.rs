@@ -126,6 +126,19 @@ texts! {
     audit_heads(count) { en: "heads that decisions name: {count}, all on the chain", es: "cabezas que nombran las decisiones: {count}, todas en la cadena" }
     audit_runs(count, events) { en: "runs: {count}, {events} events, each one possible where it stands", es: "ejecuciones: {count}, {events} eventos, cada uno posible donde está" }
     audit_decisions(count, signed) { en: "decisions: {count}, {signed} of them signed, all verified", es: "decisiones: {count}, {signed} con firma, todas verificadas" }
+    audit_answers(count) { en: "answers in procedures: {count} signed, all verified", es: "respuestas en procedimientos: {count} con firma, todas verificadas" }
+    audit_strange(run, activity, person, key) {
+        en: "run {run}, {activity}: signed by {person} with {key}, which the people file does not list now",
+        es: "ejecución {run}, {activity}: firmada por {person} con {key}, que hoy no está en el archivo de personas"
+    }
+    audit_answer(run, activity, why) {
+        en: "run {run}, {activity}: {why}",
+        es: "ejecución {run}, {activity}: {why}"
+    }
+    audit_answer_head(run, activity) {
+        en: "run {run}, {activity}: what was signed names a head that is not on the chain, or not where it was: the ledger was rewritten",
+        es: "ejecución {run}, {activity}: lo que se firmó nombra una cabeza que no está en la cadena, o no donde estaba: el libro fue reescrito"
+    }
     audit_bad(what) { en: "the record is not good: {what}", es: "el registro no está bien: {what}" }
     audit_decision(seq, why) { en: "decision {seq}: {why}", es: "decisión {seq}: {why}" }
     audit_head_unknown(seq) {

@@ -93,15 +93,7 @@ impl Ground {
 
     /// The project as `account` opens it.
     pub async fn site(&self, account: &str) -> Site {
-        let files = ProjectFiles::new(self.path());
-        let mut found = Diagnostics::default();
-        let source = |name: &str| Source::from_bytes(name, &files.read(name).unwrap()).unwrap();
-        let project = parse_project(&source("esclusa.yaml"), &mut found);
-        let inventory = parse_inventory(&source("inventory.yaml"), "America/Bogota", &mut found);
-        let people = parse_people(&source("people.yaml"), &mut found);
-        assert!(!found.has_errors(), "{}", found.render(false));
-        let account = account.to_owned();
-        Site::open(self.path(), project.unwrap(), inventory.unwrap(), people.unwrap(), account).await.unwrap()
+        site(self.path(), account).await
     }
 
     /// A run that has passed in test, and one that waits in production; asked for by `of-luis`.
@@ -116,10 +108,8 @@ impl Ground {
         let wanted = Wanted { playbook: "playbooks/notes/update.yaml".to_owned(), inputs };
         let release = executor::take_in(site, &wanted).await.unwrap();
         let opening = Opening {
-            goal: Goal::Change,
-            environment: EnvironmentName::parse(environment).unwrap(),
             why: Some(format!("Corrige una falla {EVIL}")),
-            route: None,
+            ..Opening::new(Goal::Change, EnvironmentName::parse(environment).unwrap())
         };
         let id = executor::open(site, &release, opening).await.unwrap();
         let journal = Journal::take(site, &id, Arc::new(Silent)).await.unwrap();
@@ -288,15 +278,32 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
 impl Ground {
     /// Edits the database as somebody with its own tools would.
     pub async fn tamper(&self, statement: &str) {
-        use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
-        let file = self.path().join("state/esclusa.db");
-        let mut connection =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'";
-        for row in sqlx::query(triggers).fetch_all(&mut connection).await.unwrap() {
-            let drop = format!("DROP TRIGGER {}", row.get::<String, _>("name"));
-            sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
-        }
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+        tamper(self.path(), statement).await;
     }
+}
+
+/// Edits a project's database as somebody with its own tools would.
+pub async fn tamper(folder: &Path, statement: &str) {
+    use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
+    let file = folder.join("state/esclusa.db");
+    let mut connection = sqlx::sqlite::SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'";
+    for row in sqlx::query(triggers).fetch_all(&mut connection).await.unwrap() {
+        let drop = format!("DROP TRIGGER {}", row.get::<String, _>("name"));
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await.unwrap();
+    }
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+}
+
+/// A project as `account` opens it.
+pub async fn site(folder: &Path, account: &str) -> Site {
+    let files = ProjectFiles::new(folder);
+    let mut found = Diagnostics::default();
+    let source = |name: &str| Source::from_bytes(name, &files.read(name).unwrap()).unwrap();
+    let project = parse_project(&source("esclusa.yaml"), &mut found);
+    let inventory = parse_inventory(&source("inventory.yaml"), "America/Bogota", &mut found);
+    let people = parse_people(&source("people.yaml"), &mut found);
+    assert!(!found.has_errors(), "{}", found.render(false));
+    let account = account.to_owned();
+    Site::open(folder, project.unwrap(), inventory.unwrap(), people.unwrap(), account).await.unwrap()
 }
