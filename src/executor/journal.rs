@@ -211,7 +211,7 @@ impl Journal {
                 run.clone()
             };
             self.watch.event(&applied, event, row.at);
-            fault_point(applied.events);
+            fault_point("run", applied.events);
         }
         Ok(())
     }
@@ -231,14 +231,17 @@ impl Drop for Journal {
 }
 
 /// Crash tests end the process here, as `kill -9` would: right after an event is recorded and before
-/// anything that it announces is done. Only in builds with debug assertions.
-pub(super) fn fault_point(events: u64) {
+/// anything that it announces is done. `12` is the twelfth event of any journal, `run:12` and
+/// `procedure:12` that of one of a kind. Only in builds with debug assertions.
+pub(super) fn fault_point(kind: &str, events: u64) {
     #[cfg(debug_assertions)]
-    if std::env::var("ESCLUSA_FAULT_KILL_AFTER_EVENT").is_ok_and(|wanted| wanted == events.to_string()) {
+    if std::env::var("ESCLUSA_FAULT_KILL_AFTER_EVENT")
+        .is_ok_and(|wanted| wanted == events.to_string() || wanted == format!("{kind}:{events}"))
+    {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
     #[cfg(not(debug_assertions))]
-    let _ = events;
+    let _ = (kind, events);
 }
 
 /// Renews a lease until it is lost.

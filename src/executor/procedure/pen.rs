@@ -101,7 +101,7 @@ impl<'a> Pen<'a> {
             let damaged = |source| ExecutorError::Damaged { run: id.to_string(), source };
             self.run.apply(&event, row.at).map_err(damaged)?;
             self.events.push((event, row.at));
-            fault_point(self.run.events);
+            fault_point("procedure", self.run.events);
         }
         Ok(())
     }

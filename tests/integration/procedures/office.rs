@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
-const PEOPLE: &[(&str, &str, &str)] = &[
+pub const PEOPLE: &[(&str, &str, &str)] = &[
     ("ana", "Ana Ruiz", "director"),
     ("luis", "Luis Mora", "professional"),
     ("eva", "Eva Paz", "unit"),
@@ -20,9 +20,23 @@ const PEOPLE: &[(&str, &str, &str)] = &[
 /// A project with the six procedures, in which one person after the other sits at the keyboard. Each has
 /// a home with a key of their own, which is `key-NAME` in the project's folder too.
 pub struct Office {
-    pub folder: tempfile::TempDir,
+    pub folder: Folder,
     pub account: String,
+    /// What the program finds in its environment beyond the usual.
+    pub environment: Vec<(String, String)>,
     keys: BTreeMap<&'static str, String>,
+}
+
+/// The project's folder: of the office alone, or of somebody who lends it.
+pub struct Folder {
+    path: PathBuf,
+    _own: Option<tempfile::TempDir>,
+}
+
+impl Folder {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -44,25 +58,31 @@ pub fn text(bytes: &[u8]) -> String {
 
 impl Office {
     pub fn open() -> Self {
-        let home = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let folder = tempfile::tempdir().unwrap();
-        copy(&home.join("examples/first-run"), folder.path());
-        copy(&home.join("playbooks/ti-p01"), &folder.path().join("playbooks/ti-p01"));
-        fs::write(folder.path().join("paper.txt"), "what was found\n").unwrap();
+        let own = tempfile::tempdir().unwrap();
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/first-run"), own.path());
+        let office = Self::at(own.path());
+        Self { folder: Folder { path: own.path().to_owned(), _own: Some(own) }, ..office }
+    }
+
+    /// An office in a project that is there already.
+    pub fn at(path: &Path) -> Self {
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/ti-p01"), &path.join("playbooks/ti-p01"));
+        fs::write(path.join("paper.txt"), "what was found\n").unwrap();
         let account = Command::new("id").arg("-un").output().unwrap();
         let mut keys = BTreeMap::new();
         for (name, ..) in PEOPLE {
             let (private, public) = esclusa::transport::generate_key(name).unwrap();
-            let home = folder.path().join(format!("home-{name}/.ssh"));
+            let home = path.join(format!("home-{name}/.ssh"));
             fs::create_dir_all(&home).unwrap();
-            for file in [home.join("id_ed25519"), folder.path().join(format!("key-{name}"))] {
+            for file in [home.join("id_ed25519"), path.join(format!("key-{name}"))] {
                 fs::write(&file, private.as_bytes()).unwrap();
                 fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
             }
-            fs::write(folder.path().join(format!("key-{name}.pub")), &public).unwrap();
+            fs::write(path.join(format!("key-{name}.pub")), &public).unwrap();
             keys.insert(*name, public);
         }
-        Self { folder, account: text(&account.stdout).trim().to_owned(), keys }
+        let folder = Folder { path: path.to_owned(), _own: None };
+        Self { folder, account: text(&account.stdout).trim().to_owned(), environment: Vec::new(), keys }
     }
 
     /// The project with a procedure of its own.
@@ -89,6 +109,7 @@ impl Office {
         let mut command = Command::new(env!("CARGO_BIN_EXE_esclusa"));
         command.current_dir(self.folder.path()).args(words).env("NO_COLOR", "1").env("ESCLUSA_LANG", "en");
         command.env("ESCLUSA_STORE_IS_KEPT", "1").env("NOTES_TOKEN", "a-token-of-notes");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("HOME", self.folder.path().join(format!("home-{person}")));
         for name in ["ESCLUSA_PROJECT", "ESCLUSA_DATABASE", "ESCLUSA_FAULT_KILL_AFTER_EVENT", "SSH_AUTH_SOCK"]
         {
@@ -110,6 +131,11 @@ impl Office {
     pub fn json(&self, words: &[&str]) -> Json {
         let output = self.try_as("ana", &[words, &["--format", "json"]].concat());
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{words:?}: {output:?}"))
+    }
+
+    /// Whether anything was run yet.
+    pub fn has_store(&self) -> bool {
+        self.folder.path().join("state/esclusa.db").exists()
     }
 
     /// Everything that waits for anybody.
