@@ -37,5 +37,5 @@ pub use journal::{Journal, Watch, load};
 pub use loaded::{Loaded, documents, files, release};
 pub use open::{Opening, open, plan};
 pub use predict::{Forecast, Shown, ShownStep, forecast};
-pub use site::{Caller, Site};
+pub use site::{Caller, Site, options};
 pub use verify::verify;

@@ -9,8 +9,8 @@ use crate::{
     check::{Check, Question},
     expression::{self, Scope},
     inventory::Environment,
-    model::{PlaybookKind, Server, ServerName, Value},
-    playbook::{Playbook, variables},
+    model::{PlaybookKind, Server, ServerName, SystemName, Value},
+    playbook::{Playbook, variables, without_steps},
     system::SystemSheet,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,6 +141,27 @@ fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, Planne
         planned.insert(server.name.clone(), PlannedServer { server: known, variables: resolved });
     }
     Ok(planned)
+}
+
+/// The names that a system's templates see on a server whatever playbook runs: no inputs, and no
+/// variables of a playbook.
+#[must_use]
+pub fn server_scope(
+    system: &SystemName,
+    sheet: Option<&SystemSheet>,
+    environment: &Environment,
+    server: &Server,
+) -> Scope {
+    let nothing = BTreeMap::new();
+    let playbook = without_steps("", PlaybookKind::Backup, system);
+    let variables = variables::resolve(sheet, &playbook, environment, server, &nothing, &nothing)
+        .into_iter()
+        .map(|(name, resolved)| (name, resolved.value))
+        .collect();
+    let place =
+        Place { name: environment.name.clone(), kind: environment.kind, policy: environment.policy.clone() };
+    let on = PlannedServer { server: server.clone(), variables };
+    render::planning_scope(&on, &place, &nothing, &nothing)
 }
 
 /// Servers of the inventory that lead to the planned ones, and those that lead to them.

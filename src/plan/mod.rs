@@ -13,7 +13,7 @@ mod render;
 mod steps;
 
 pub use artifact::{ArtifactRequest, RequestedSource, artifact_request, inputs};
-pub use build::{BuildInput, RebuildInput, build, rebuild};
+pub use build::{BuildInput, RebuildInput, build, rebuild, server_scope};
 pub use digests::{
     Place, Plan, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedStep, PlannedVersion,
     Stretch,
