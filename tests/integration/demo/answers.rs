@@ -33,3 +33,20 @@ fn everything_that_the_environments_need_is_found_from_any_folder() {
     said.ends_with(1);
     said.says("missing:");
 }
+
+#[test]
+fn a_plan_that_cannot_ask_a_server_has_no_prediction_and_says_so() {
+    let (stage, _) = waiting();
+    stage.esclusa(&["demo", "--stop", "--dir", stage.dir()]).ends_with(0);
+    let words = ["plan", "notes/update", "-i", "version=2", "--env", "production"];
+    let said = stage.project(&words);
+    said.ends_with(4);
+    said.says("no prediction: 1 of 1 servers could not be asked");
+    said.says("notes-production");
+    assert!(!said.stdout.contains("would change"), "{}", said.stdout);
+    assert!(!said.stdout.contains("  prediction "), "{}", said.stdout);
+    let (code, plan) = json(&stage, &words);
+    assert_eq!(code, Some(4));
+    assert_eq!((plan["exit"].as_u64(), &plan["prediction"]), (Some(4), &Json::Null));
+    assert_eq!(plan["problems"][0]["unreachable"], true);
+}
