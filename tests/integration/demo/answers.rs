@@ -35,6 +35,31 @@ fn everything_that_the_environments_need_is_found_from_any_folder() {
 }
 
 #[test]
+fn what_has_no_junit_form_is_refused_before_anything_is_done() {
+    let (stage, run) = waiting();
+    for words in [
+        &["plan", "notes/update", "-i", "version=2", "--env", "test"][..],
+        &["status"],
+        &["history"],
+        &["backups"],
+        &["validate"],
+        &["doctor", "--env", "test"],
+        &["audit"],
+        &["todo", "--all"],
+    ] {
+        let said = stage.project(&[words, &["--format", "junit"]].concat());
+        said.ends_with(2);
+        said.says("`--format junit` is for runs and checks");
+        assert_eq!(said.stdout, "", "{words:?}");
+    }
+    for words in [&["show", &run][..], &["check", "notes", "--env", "test"]] {
+        let said = stage.project(&[words, &["--format", "junit"]].concat());
+        said.ends_with(0);
+        assert!(said.stdout.starts_with("<?xml"), "{}", said.stdout);
+    }
+}
+
+#[test]
 fn a_plan_that_cannot_ask_a_server_has_no_prediction_and_says_so() {
     let (stage, _) = waiting();
     stage.esclusa(&["demo", "--stop", "--dir", stage.dir()]).ends_with(0);
