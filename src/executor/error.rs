@@ -112,9 +112,12 @@ impl ExecutorError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Input { .. } | Self::Refused { .. } | Self::Plan(_) | Self::Secret(_) | Self::Depot(_) => {
-                ExitCode::BadInput
-            }
+            Self::Input { .. }
+            | Self::Refused { .. }
+            | Self::Plan(_)
+            | Self::Secret(_)
+            | Self::Depot(_)
+            | Self::Store(StoreError::NoRun { .. }) => ExitCode::BadInput,
             Self::Driven { .. } | Self::Claimed { .. } => ExitCode::Claimed,
             Self::Transport(_) => ExitCode::Unreachable,
             Self::Store(_) | Self::Vault(_) => ExitCode::Failed,
@@ -132,6 +135,10 @@ impl ExecutorError {
             Self::Claimed { run, .. } => Some(format!(
                 "see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`"
             )),
+            Self::Store(StoreError::NoRun { .. }) => Some(
+                "`esclusa status` shows the open runs, `esclusa history` those that have ended; `latest` is the newest"
+                    .to_owned(),
+            ),
             Self::Transport(error) => error.hint(),
             Self::Vault(error) => error.hint(),
             _ => None,

@@ -35,6 +35,20 @@ fn everything_that_the_environments_need_is_found_from_any_folder() {
 }
 
 #[test]
+fn a_word_that_names_no_run_is_bad_input_with_a_hint() {
+    let (stage, run) = waiting();
+    for verb in ["show", "resume", "cancel", "wait", "coverage", "do", "approve"] {
+        for word in ["nosuch", "ffffffff", "0"] {
+            let said = stage.project(&[verb, word]);
+            assert_eq!(said.code, Some(2), "{verb} {word}: {}", said.all());
+            said.says("hint: ");
+            said.says("esclusa status");
+        }
+    }
+    stage.project(&["show", &run]).ends_with(0);
+}
+
+#[test]
 fn what_has_no_junit_form_is_refused_before_anything_is_done() {
     let (stage, run) = waiting();
     for words in [
