@@ -154,8 +154,8 @@ impl<'a> Check<'a> {
 
     fn project(&mut self) -> Parts {
         let mut parts = Parts::default();
-        let Some(source) = self.source(PROJECT_FILE) else { return parts };
-        parts.project = parse_project(&source, &mut self.diagnostics);
+        let Some(own) = self.source(PROJECT_FILE) else { return parts };
+        parts.project = parse_project(&own, &mut self.diagnostics);
         let default =
             |path: Option<&String>, default: &str| path.cloned().unwrap_or_else(|| default.to_owned());
         let inventory = default(parts.project.as_ref().map(|project| &project.inventory), "inventory.yaml");
@@ -166,6 +166,9 @@ impl<'a> Check<'a> {
         }
         if let Some(source) = self.source(&inventory) {
             parts.inventory = parse_inventory(&source, &zone, &mut self.diagnostics);
+            if let (Some(project), Some(inventory)) = (&parts.project, &parts.inventory) {
+                rules::check_vault(&own, project, inventory, &mut self.diagnostics);
+            }
             if let (Some(project), Some(inventory), Some(people)) =
                 (&parts.project, &parts.inventory, &parts.people)
             {

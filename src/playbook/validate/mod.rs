@@ -3,7 +3,7 @@
 pub mod inventory;
 pub mod selectors;
 
-pub use inventory::{check_inventory, check_variable_templates};
+pub use inventory::{check_inventory, check_variable_templates, check_vault};
 pub use selectors::check_selectors;
 
 use selectors::{find_word, inside_braces};

@@ -54,7 +54,11 @@ impl Ground {
         let control = ground.path().join("state/keys/control.age");
         fs::write(&control, secrecy::ExposeSecret::expose_secret(&identity)).unwrap();
         fs::set_permissions(&control, fs::Permissions::from_mode(0o600)).unwrap();
-        ground.edit("esclusa.yaml", "recipients: []", &format!("recipients: [{recipient}, {recovery}]"));
+        for (shown, own) in [("age1wmj", recipient), ("age1xsr", recovery)] {
+            let text = fs::read_to_string(ground.path().join("esclusa.yaml")).unwrap();
+            let line = text.lines().find(|line| line.contains(shown)).unwrap();
+            ground.edit("esclusa.yaml", line, &format!("    - {own}"));
+        }
         let mut people = "people:\n".to_owned();
         for (name, full_name, roles) in PEOPLE {
             let (private, public) = esclusa::transport::generate_key(name).unwrap();
