@@ -440,6 +440,12 @@ pub async fn messages_leave_the_outbox_once(ground: &Ground) {
     let again = store.outbox_due(10).await.unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].id.as_str(), again[0].attempts), (all[1].id.as_str(), 1));
+    let late = Message { kind: "gate_opened".to_owned(), body: "{}".to_owned() };
+    store.outbox_add(&[late.clone(), late]).await.unwrap();
+    let soon = store.now().await.unwrap().plus_seconds(60);
+    assert_eq!(store.outbox_expire(now.plus_seconds(-60), "too old").await.unwrap(), 0);
+    assert_eq!(store.outbox_expire(soon, "too old").await.unwrap(), 2, "held and later ones stay");
+    assert!(store.outbox_due(10).await.unwrap().is_empty());
 }
 
 pub async fn hostile_text_is_only_text(ground: &Ground) {
