@@ -15,12 +15,13 @@ const TEXT_COLUMNS_MAX: usize = 2_000;
 /// Most lines of such a text; what failed is said first or last, the middle is in the output.
 const TEXT_LINES_MAX: usize = 40;
 
-/// The lines that tell an event with its time (UTC) and environment; most are told by one.
+/// The lines that tell an event with its time of day in `zone` and its environment; most are told by
+/// one.
 #[must_use]
-pub fn lines(run: &Run, event: &Event, at: Timestamp, language: Language) -> Vec<String> {
-    let clock = at.to_string().get(11..19).unwrap_or_default().to_owned();
+pub fn lines(run: &Run, event: &Event, at: Timestamp, zone: &str, language: Language) -> Vec<String> {
+    let clock = moment::exact(at, zone).get(11..19).unwrap_or_default().to_owned();
     let environment = &run.header.environment;
-    let words = words(run, event, "UTC", language);
+    let words = words(run, event, zone, language);
     words.into_iter().map(|words| format!("{clock} {environment}: {words}")).collect()
 }
 
@@ -68,7 +69,7 @@ pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<St
         Event::Ended { words, .. } => say::event_ended(language, state(run, language), visible(words)),
         Event::Unknown => say::event_unknown(language),
         other => gate(other, zone, language)
-            .or_else(|| backup(other, language))
+            .or_else(|| backup(other, zone, language))
             .or_else(|| step(other, language))
             .unwrap_or_else(|| say::event_unknown(language)),
     };
@@ -88,21 +89,21 @@ fn gate(event: &Event, zone: &str, language: Language) -> Option<String> {
         Event::GateRejected { by, reason, .. } => say::event_rejected(language, by, visible(reason)),
         Event::GateExpired { .. } => say::event_expired(language),
         Event::WindowAwaited { opens: Some(opens) } => {
-            say::event_window(language, moment::words(*opens, zone, language))
+            say::event_window(language, moment::words(*opens, zone, language), visible(zone))
         }
         Event::WindowAwaited { opens: None } => say::event_window_never(language),
         _ => return None,
     })
 }
 
-fn backup(event: &Event, language: Language) -> Option<String> {
+fn backup(event: &Event, zone: &str, language: Language) -> Option<String> {
     Some(match event {
         Event::BackupStarted { backup } => say::event_backup_started(language, visible(backup)),
         Event::BackupItemCopied { item, bytes, .. } => {
             say::event_copied(language, visible(item), size::words(*bytes, language))
         }
         Event::BackupAdmitted { backup, taken_at } => {
-            say::event_backup_admitted(language, visible(backup), taken_at.to_string())
+            say::event_backup_admitted(language, visible(backup), moment::words(*taken_at, zone, language))
         }
         Event::BackupVerified { record } => {
             say::event_backup_verified(language, &record.backup, size::words(record.size, language))
@@ -277,6 +278,34 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn moments_are_of_the_zone_that_is_named() {
+        // A Saturday at eight in the evening in Bogotá is a Sunday at one in UTC.
+        let opens = Timestamp(1_795_914_000_000);
+        for (event, language, told) in [
+            (
+                Event::WindowAwaited { opens: Some(opens) },
+                Language::En,
+                "waits for its window, which opens Saturday 28 November 2026, 20:00 (America/Bogota)",
+            ),
+            (
+                Event::WindowAwaited { opens: Some(opens) },
+                Language::Es,
+                "espera su ventana, que abre el sábado 28 de noviembre de 2026, 20:00 (America/Bogota)",
+            ),
+            (
+                Event::BackupAdmitted { backup: "b1".to_owned(), taken_at: opens },
+                Language::En,
+                "backup b1 of Saturday 28 November 2026, 20:00 read back: the policy admits it",
+            ),
+        ] {
+            assert_eq!(
+                lines(&run(), &event, opens, "America/Bogota", language),
+                [format!("20:00:00 test: {told}")]
+            );
+        }
+    }
+
     fn every_event_is_told_in_both_languages_and_moves_no_cursor() {
         for event in events() {
             let [es, en] = [Language::Es, Language::En].map(|language| {

@@ -112,9 +112,9 @@ texts! {
     valid(length) { en: "{length} from the last approval", es: "{length} desde la última aprobación" }
     window_label() { en: "Window", es: "Ventana" }
     window_any() { en: "at any time", es: "a cualquier hora" }
-    window_open(moment) { en: "open now, until {moment}", es: "abierta ahora, hasta {moment}" }
+    window_open(moment) { en: "open now, until {moment}", es: "abierta ahora, hasta el {moment}" }
     window_open_always() { en: "open now", es: "abierta ahora" }
-    window_closed(moment) { en: "opens {moment}", es: "abre {moment}" }
+    window_closed(moment) { en: "opens {moment}", es: "abre el {moment}" }
     window_never() { en: "NEVER OPENS", es: "NUNCA ABRE" }
     signature_label() { en: "Signature", es: "Firma" }
     signature_signed() { en: "with the SSH key of whoever decides", es: "con la llave SSH de quien decide" }
@@ -137,7 +137,7 @@ texts! {
     // Status of a run.
     state_planned() { en: "planned", es: "planeada" }
     state_waiting_approval(who) { en: "waiting for approval by {who}", es: "espera la aprobación de {who}" }
-    state_waiting_window(moment) { en: "waiting for the window, which opens {moment}", es: "espera la ventana, que abre {moment}" }
+    state_waiting_window(moment) { en: "waiting for the window, which opens {moment}", es: "espera la ventana, que abre el {moment}" }
     state_waiting_window_any() { en: "approved; waiting for the window", es: "aprobada; espera la ventana" }
     state_stale() { en: "stale: more would change than was approved", es: "ya no es lo aprobado: cambiaría más" }
     state_waiting_claim(run) { en: "waiting for run {run}, which holds the servers", es: "espera a la ejecución {run}, que ocupa los servidores" }

@@ -13,7 +13,10 @@ texts! {
     event_approved(names, how) { en: "approved by {names} ({how})", es: "aprobada por {names} ({how})" }
     event_rejected(name, reason) { en: "rejected by {name}: {reason}", es: "rechazada por {name}: {reason}" }
     event_expired() { en: "the time to decide, or the approval, ran out", es: "venció el plazo para decidir, o la aprobación" }
-    event_window(moment) { en: "waits for its window, which opens {moment}", es: "espera su ventana, que abre {moment}" }
+    event_window(moment, zone) {
+        en: "waits for its window, which opens {moment} ({zone})",
+        es: "espera su ventana, que abre el {moment} ({zone})"
+    }
     event_window_never() { en: "waits for a window that never opens", es: "espera una ventana que nunca abre" }
     event_claimed(count) { en: "servers claimed: {count}", es: "servidores ocupados: {count}" }
     event_rechecked() {
