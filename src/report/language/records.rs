@@ -14,6 +14,8 @@ texts! {
     ended_line(what, outcome, exit) { en: "{what}: {outcome} ({exit})", es: "{what}: {outcome} ({exit})" }
     asked(name) { en: "asked by {name}", es: "solicitó {name}" }
     approved(names) { en: "approved by {names}", es: "aprobó {names}" }
+    rejected(name, reason) { en: "rejected by {name}: “{reason}”", es: "rechazó {name}: “{reason}”" }
+    nobody_decided() { en: "approval was asked, and not given", es: "se pidió aprobación, y no se dio" }
     not_approved() { en: "no approval was asked", es: "no se pidió aprobación" }
     backup(id) { en: "backup {id}", es: "copia {id}" }
     nobody_can() { en: "NOBODY of the people file, as it is", es: "NADIE del archivo de personas, tal como está" }

@@ -35,6 +35,24 @@ fn everything_that_the_environments_need_is_found_from_any_folder() {
 }
 
 #[test]
+fn a_rejected_run_is_remembered_with_who_rejected_it_and_why() {
+    let (stage, run) = waiting();
+    let key = format!("{}/keys/director", stage.dir());
+    let words = ["approve", &run, "--decide", "reject", "--reason", "exams this week", "--key", &key];
+    stage.project(&words).ends_with(0);
+    stage.project(&["resume", &run]).ends_with(11);
+    let said = stage.project(&["history", "--limit", "1", "--lang", "en"]);
+    said.says("rejected by Director");
+    said.says("exams this week");
+    assert!(!said.all().contains("no approval was asked"), "{}", said.all());
+    let said = stage.project(&["history", "--limit", "1", "--lang", "es"]);
+    said.says("rechazó Director");
+    let (_, history) = json(&stage, &["history", "--limit", "1"]);
+    assert_eq!(history["runs"][0]["rejected_by"], "demo-director");
+    assert_eq!(history["runs"][0]["rejection_reason"], "exams this week");
+}
+
+#[test]
 fn a_word_that_names_no_run_is_bad_input_with_a_hint() {
     let (stage, run) = waiting();
     for verb in ["show", "resume", "cancel", "wait", "coverage", "do", "approve"] {
