@@ -241,6 +241,7 @@ async fn backup(
     let rows = store.backups(&filter).await?;
     if let BackupRule::MaxAgeSeconds(seconds) = run.header.judged.backup {
         let now = store.now().await?;
+        parts.retain(|part| *part != Part::Logs);
         let young =
             rows.iter().find(|row| row.removed_at.is_none() && now.seconds_since(row.taken_at) <= seconds);
         if let Some(row) = young {

@@ -4,6 +4,7 @@
 //! argument that it does not have, does not compile.
 
 use crate::{
+    backup::spec::Part,
     model::{EnvironmentKind, Language, PlaybookKind},
     procedure::ActivityKind,
 };
@@ -215,6 +216,18 @@ pub fn environment_kind(kind: EnvironmentKind, language: Language) -> &'static s
 
 /// What a playbook does, as a noun.
 #[must_use]
+/// One of a backup's parts.
+#[must_use]
+pub fn part(part: Part, language: Language) -> String {
+    match part {
+        Part::Packages => part_packages(language),
+        Part::Configuration => part_configuration(language),
+        Part::Databases => part_databases(language),
+        Part::Complementary => part_complementary(language),
+        Part::Logs => part_logs(language),
+    }
+}
+
 pub fn playbook_kind(kind: PlaybookKind, language: Language) -> &'static str {
     match (kind, language) {
         (PlaybookKind::Install, Language::En) => "install",

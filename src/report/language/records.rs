@@ -36,6 +36,11 @@ texts! {
 
     // A run in full.
     heading_plan() { en: "PLAN", es: "PLAN" }
+    puts_back(backup) { en: "puts back backup {backup}", es: "repone la copia {backup}" }
+    puts_back_of(backup, moment) {
+        en: "puts back backup {backup} of {moment}",
+        es: "repone la copia {backup} del {moment}"
+    }
     heading_prediction() { en: "WHAT WAS PREDICTED", es: "QUÉ SE PREVIÓ" }
     heading_journal() { en: "JOURNAL", es: "BITÁCORA" }
     heading_decisions() { en: "DECISIONS", es: "DECISIONES" }

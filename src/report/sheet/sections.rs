@@ -5,7 +5,6 @@ use super::{
     BackupShown, CHANGES_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome, REASON_COLUMNS, SERVERS_SHOWN, Sheet,
 };
 use crate::approval::{Opening, Subject};
-use crate::backup::spec::Part;
 use crate::model::{Language, PlaybookKind, Role};
 
 pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
@@ -113,11 +112,11 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
     let label = say::backup_label(language);
     match &sheet.backup {
         BackupShown::Own { parts, left_out, expected_bytes } => {
-            let names: Vec<_> = parts.iter().map(|part| part_name(*part, language)).collect();
+            let names: Vec<_> = parts.iter().map(|part| say::part(*part, language)).collect();
             lines.pair(&label, &say::backup_own(language, names.join(", ")));
             for (part, reason) in left_out {
                 let reason = escape::capped(reason, 200);
-                let text = say::left_out(language, part_name(*part, language), reason);
+                let text = say::left_out(language, say::part(*part, language), reason);
                 lines.pair(&say::left_out_label(language), &text);
             }
             if let Some(bytes) = expected_bytes {
@@ -131,7 +130,7 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
         }
         BackupShown::Safety { taken_at, parts } => {
             let when = moment::short(*taken_at, &sheet.zone);
-            let names: Vec<_> = parts.iter().map(|part| part_name(*part, language)).collect();
+            let names: Vec<_> = parts.iter().map(|part| say::part(*part, language)).collect();
             lines.pair(&label, &say::backup_safety(language, when, names.join(", ")));
         }
         BackupShown::None => lines.pair(&label, &say::backup_none(language)),
@@ -151,16 +150,6 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
         },
     );
     lines.pair(&say::proof_label(language), &proof);
-}
-
-fn part_name(part: Part, language: Language) -> String {
-    match part {
-        Part::Packages => say::part_packages(language),
-        Part::Configuration => say::part_configuration(language),
-        Part::Databases => say::part_databases(language),
-        Part::Complementary => say::part_complementary(language),
-        Part::Logs => say::part_logs(language),
-    }
 }
 
 pub(super) fn weakening(sheet: &Sheet, language: Language, lines: &mut Lines) {

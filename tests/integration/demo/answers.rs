@@ -53,6 +53,23 @@ fn a_rejected_run_is_remembered_with_who_rejected_it_and_why() {
 }
 
 #[test]
+fn a_restore_is_shown_with_what_it_puts_back_and_from_which_backup() {
+    let (stage, _) = waiting();
+    let (_, backups) = json(&stage, &["backups", "notes", "--env", "development"]);
+    let backup = backups["backups"][0]["id"].as_str().unwrap();
+    stage.project(&["restore", backup, "--why", "a rehearsal"]).ends_with(0);
+    let said = stage.project(&["show", "latest", "--lang", "en"]);
+    let plan = said.stdout.split_once("PLAN").unwrap().1.split_once("\n\n").unwrap().0;
+    let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plan.contains(&format!("puts back backup {backup} of ")), "{plan}");
+    assert!(plan.contains("notes-development") && plan.contains("(databases)"), "{plan}");
+    assert!(!plan.contains("(logs)"), "{plan}");
+    let said = stage.project(&["show", "latest", "--lang", "es"]);
+    said.says("repone la copia");
+    said.says("(bases de datos)");
+}
+
+#[test]
 fn a_word_that_names_no_run_is_bad_input_with_a_hint() {
     let (stage, run) = waiting();
     for verb in ["show", "resume", "cancel", "wait", "coverage", "do", "approve"] {
