@@ -179,7 +179,12 @@ impl Page<'_> {
         let kind = words::playbook_kind(plan.kind, language);
         lines.title(&format!("{kind}: {}", what(run, language)));
         lines.pair(&say::run_label(language), run.header.id.0.as_str());
-        lines.pair(&say::playbook_label(language), &escape::capped(&run.header.playbook, 200));
+        let path = escape::capped(&run.header.playbook, 200);
+        let playbook = match &run.header.title {
+            Some(title) => format!("“{}” ({path})", escape::capped(title, 120)),
+            None => path,
+        };
+        lines.pair(&say::playbook_label(language), &playbook);
         let state = match &run.ended {
             Some((exit, _)) => format!("{} ({exit})", journal::state(run, language)),
             None => standing.state(language),
@@ -233,11 +238,6 @@ impl Page<'_> {
         }
     }
 
-    fn prediction(&mut self, shown: &Shown) {
-        if shown.servers.is_empty() {
-            return;
-        }
-        let language = self.language;
     /// A restore has no steps: its plan is what is put back, and from where.
     fn put_back(&mut self, put_back: &PutBack) {
         let language = self.language;
@@ -256,6 +256,11 @@ impl Page<'_> {
         }
     }
 
+    fn prediction(&mut self, shown: &Shown) {
+        if shown.servers.is_empty() {
+            return;
+        }
+        let language = self.language;
         self.lines.heading(&say::heading_prediction(language));
         for (server, steps) in &shown.servers {
             self.lines.item(server.as_str());

@@ -5,7 +5,9 @@ use crate::{
     approval::{self, Gate, RecordedDecision, Verdict, window},
     backup::spec::Part,
     model::BackupRule,
-    model::{Digest, EnvironmentName, People, PersonName, Role, ServerName, StepId, Timestamp},
+    model::{
+        Digest, EnvironmentName, People, PersonName, Role, ServerName, StepId, Timestamp, Value, canonical,
+    },
     plan::Plan,
     report::sheet::{BackupShown, EarlierResult, OnFailure, Outcome, Proof, ServerChanges, Sheet},
     run::{Event, Goal, Run},
@@ -100,6 +102,8 @@ pub async fn sheet(store: &Store, asked: &Asked, zone: &str) -> Result<Sheet, Ex
             Goal::Backup => crate::model::PlaybookKind::Backup,
             Goal::Restore { .. } => crate::model::PlaybookKind::Restore,
         },
+        playbook: header.title.clone(),
+        inputs: inputs(plan, header.version.is_some()),
         from_version: run.observed.version.clone(),
         to_version: header.version.clone(),
         requested_by: requester
@@ -123,6 +127,13 @@ pub async fn sheet(store: &Store, asked: &Asked, zone: &str) -> Result<Sheet, Ex
         subject: gate.subject,
         zone: zone.to_owned(),
     })
+}
+
+/// What the caller gave, as it is written; the version has a place of its own.
+fn inputs(plan: &Plan, has_version: bool) -> Vec<(String, String)> {
+    let others = plan.inputs.iter().filter(|(name, _)| !(has_version && *name == "version"));
+    let written = |value: &Value| value.scalar().unwrap_or_else(|| canonical(value).unwrap_or_default());
+    others.map(|(name, value)| (name.clone(), written(value))).collect()
 }
 
 /// The roles for which nobody has approved yet, and who has approved in which role.
@@ -230,6 +241,7 @@ async fn backup(
     parts.dedup();
     if let Goal::Restore { backup } = &run.header.goal {
         let taken_at = store.backup(backup).await?.taken_at;
+        parts.retain(|part| *part != Part::Logs);
         return Ok(BackupShown::Safety { taken_at, parts });
     }
     let filter = BackupFilter {
@@ -241,7 +253,6 @@ async fn backup(
     let rows = store.backups(&filter).await?;
     if let BackupRule::MaxAgeSeconds(seconds) = run.header.judged.backup {
         let now = store.now().await?;
-        parts.retain(|part| *part != Part::Logs);
         let young =
             rows.iter().find(|row| row.removed_at.is_none() && now.seconds_since(row.taken_at) <= seconds);
         if let Some(row) = young {

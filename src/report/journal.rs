@@ -232,6 +232,7 @@ mod tests {
             environment: EnvironmentName::parse("test").unwrap(),
             environment_kind: EnvironmentKind::Test,
             playbook: "playbooks/wiki/update.yaml".to_owned(),
+            title: None,
             version: None,
             release: digest,
             plan: digest,
@@ -278,7 +279,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn moments_are_of_the_zone_that_is_named() {
         // A Saturday at eight in the evening in Bogotá is a Sunday at one in UTC.
         let opens = Timestamp(1_795_914_000_000);
@@ -306,10 +306,11 @@ mod tests {
         }
     }
 
+    #[test]
     fn every_event_is_told_in_both_languages_and_moves_no_cursor() {
         for event in events() {
             let [es, en] = [Language::Es, Language::En].map(|language| {
-                let told = lines(&run(), &event, Timestamp(0), language).join("\n");
+                let told = lines(&run(), &event, Timestamp(0), "UTC", language).join("\n");
                 assert!(told.starts_with("00:00:00 test: ") && told.len() < 20_000, "{told}");
                 // Lines of a text stay lines, indented under the event that they belong to.
                 assert!(told.lines().skip(1).all(|line| line.starts_with("    ")), "{told}");

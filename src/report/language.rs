@@ -44,6 +44,8 @@ texts! {
         en: "{kind} to {to}; the version that is there is unknown",
         es: "{kind} a {to}; no se conoce la versión que hay"
     }
+    playbook_label() { en: "Playbook", es: "Guion" }
+    inputs_label() { en: "Inputs", es: "Datos" }
     requester_label() { en: "Asked by", es: "Solicita" }
     requester_machine(name) { en: "{name} (machine)", es: "{name} (máquina)" }
     reason_label() { en: "Reason", es: "Motivo" }
@@ -214,8 +216,6 @@ pub fn environment_kind(kind: EnvironmentKind, language: Language) -> &'static s
     }
 }
 
-/// What a playbook does, as a noun.
-#[must_use]
 /// One of a backup's parts.
 #[must_use]
 pub fn part(part: Part, language: Language) -> String {
@@ -228,6 +228,8 @@ pub fn part(part: Part, language: Language) -> String {
     }
 }
 
+/// What a playbook does, as a noun.
+#[must_use]
 pub fn playbook_kind(kind: PlaybookKind, language: Language) -> &'static str {
     match (kind, language) {
         (PlaybookKind::Install, Language::En) => "install",

@@ -32,6 +32,7 @@ fn header(goal: Goal, gated: bool, older: bool) -> RunHeader {
         environment: EnvironmentName::parse("production").unwrap(),
         environment_kind: kind,
         playbook: "playbooks/wiki/update.yaml".into(),
+        title: None,
         version: None,
         release: Digest::of(b"release"),
         plan: Digest::of(b"plan"),

@@ -2,7 +2,8 @@
 
 use super::super::{duration, escape, language as say, lines::Lines, moment, size};
 use super::{
-    BackupShown, CHANGES_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome, REASON_COLUMNS, SERVERS_SHOWN, Sheet,
+    BackupShown, CHANGES_SHOWN, INPUT_COLUMNS, INPUTS_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome,
+    REASON_COLUMNS, SERVERS_SHOWN, Sheet,
 };
 use crate::approval::{Opening, Subject};
 use crate::model::{Language, PlaybookKind, Role};
@@ -19,6 +20,10 @@ pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
         (_, None) => kind.to_owned(),
     };
     lines.pair(&say::change_label(language), &change);
+    if let Some(playbook) = &sheet.playbook {
+        lines.pair(&say::playbook_label(language), &format!("“{}”", escape::capped(playbook, 120)));
+    }
+    inputs(sheet, language, lines);
     let mut requester = escape::capped(&sheet.requested_by, 60);
     if sheet.requested_by_machine {
         requester = say::requester_machine(language, requester);
@@ -33,6 +38,18 @@ pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
     if sheet.only_difference {
         lines.pair(&say::new_gate_label(language), &say::new_gate(language));
     }
+}
+
+fn inputs(sheet: &Sheet, language: Language, lines: &mut Lines) {
+    if sheet.inputs.is_empty() {
+        return;
+    }
+    let one = |(name, value): &(String, String)| {
+        format!("{}: {}", escape::capped(name, NAME_COLUMNS_MAX), escape::capped(value, INPUT_COLUMNS))
+    };
+    let mut shown: Vec<_> = sheet.inputs.iter().take(INPUTS_SHOWN).map(one).collect();
+    shown.extend(beyond(sheet.inputs.len(), INPUTS_SHOWN).map(|more| say::changes_more(language, more)));
+    lines.pair(&say::inputs_label(language), &shown.join(", "));
 }
 
 /// The environment's name, with its kind where the name does not say it.

@@ -20,6 +20,8 @@ fn update() -> Sheet {
         environment: environment("production"),
         environment_kind: EnvironmentKind::Production,
         kind: PlaybookKind::Update,
+        playbook: Some("Actualizar la wiki".to_owned()),
+        inputs: Vec::new(),
         from_version: Some("1.39.5".to_owned()),
         to_version: Some("1.39.8".to_owned()),
         requested_by: "Pablo Pérez".to_owned(),
@@ -112,6 +114,19 @@ fn worrying() -> Sheet {
     }
 }
 
+/// Neither a version nor anything of it elsewhere: what it is called and is given says what it does.
+fn maintenance() -> Sheet {
+    let input = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Sheet {
+        kind: PlaybookKind::Maintenance,
+        playbook: Some("Renovar el certificado".to_owned()),
+        inputs: vec![input("host", "wiki.example.org"), input("days", "90")],
+        from_version: None,
+        to_version: None,
+        ..update()
+    }
+}
+
 fn install() -> Sheet {
     Sheet {
         kind: PlaybookKind::Install,
@@ -128,6 +143,7 @@ fn install() -> Sheet {
 fn restore() -> Sheet {
     Sheet {
         kind: PlaybookKind::Restore,
+        playbook: None,
         to_version: None,
         on_failure: OnFailure::Person,
         backup: BackupShown::Safety {
@@ -154,6 +170,8 @@ fn hostile() -> Sheet {
         left_out: vec![(Part::Databases, evil.to_owned())],
         expected_bytes: Some(u64::MAX),
     };
+    sheet.playbook = Some(evil.repeat(50));
+    sheet.inputs = vec![(evil.to_owned(), evil.repeat(500)); 1_000];
     sheet.zone = evil.to_owned();
     sheet.decided = vec![(evil.to_owned(), role("director"))];
     sheet
@@ -168,9 +186,13 @@ fn fits(page: &str) {
 
 #[test]
 fn the_page_is_the_one_that_was_looked_at() {
-    for (name, sheet) in
-        [("update", update()), ("worrying", worrying()), ("install", install()), ("restore", restore())]
-    {
+    for (name, sheet) in [
+        ("update", update()),
+        ("worrying", worrying()),
+        ("install", install()),
+        ("restore", restore()),
+        ("maintenance", maintenance()),
+    ] {
         for language in BOTH {
             let page = render(&sheet, language);
             fits(&page);
@@ -188,7 +210,7 @@ fn the_page_is_the_one_that_was_looked_at() {
 #[test]
 fn an_ordinary_page_fits_one_sheet_of_paper() {
     for language in BOTH {
-        for sheet in [update(), worrying(), install()] {
+        for sheet in [update(), worrying(), install(), maintenance()] {
             assert!(render(&sheet, language).lines().count() <= 50);
         }
     }

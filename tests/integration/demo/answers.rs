@@ -53,6 +53,24 @@ fn a_rejected_run_is_remembered_with_who_rejected_it_and_why() {
 }
 
 #[test]
+fn a_director_reads_what_a_maintenance_is_called_and_what_it_was_given() {
+    let (stage, run) = waiting();
+    let key = format!("{}/keys/director", stage.dir());
+    stage.project(&["approve", &run, "--lang", "en", "--key", &key]).says("“Update the notes”");
+    stage.project(&["cancel", &run, "--reason", "another test"]).ends_with(0);
+    let playbook = "kind: maintenance\nsystem: notes\ntitle: Renew the certificate\n\
+        inputs:\n  host: {required: true}\n  days: {default: 90}\nsteps:\n  - name: Write it down\n    at: web\n    \
+        copy: {content: \"{{ host }} {{ days }}\", dest: \"{{ root }}/lib/certificate\"}\n";
+    std::fs::write(stage.path().join("playbooks/notes/maintenance.yaml"), playbook).unwrap();
+    let words = ["run", "notes/maintenance", "-i", "host=wiki.example.org", "--env"];
+    stage.project(&[&words[..], &["test"]].concat()).ends_with(0);
+    stage.project(&[&words[..], &["production", "--why", "it ends on Friday"]].concat()).ends_with(10);
+    let page = stage.project(&["approve", "latest", "--lang", "es", "--key", &key]);
+    page.says("Guion        “Renew the certificate”");
+    page.says("Datos        days: 90, host: wiki.example.org");
+}
+
+#[test]
 fn a_restore_is_shown_with_what_it_puts_back_and_from_which_backup() {
     let (stage, _) = waiting();
     let (_, backups) = json(&stage, &["backups", "notes", "--env", "development"]);
