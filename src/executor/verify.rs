@@ -86,12 +86,14 @@ async fn measurements(
         Question::Http { url, timeout_ms, samples, method } => {
             measure::http(&session, url, method, *timeout_ms, *samples).await
         }
-        Question::Tcp { host, port, timeout_ms, samples } => {
-            measure::tcp(&session, host, *port, *timeout_ms, *samples).await
-        }
-        Question::Certificate { host, port, name } => {
-            measure::certificate(&session, host, *port, name.as_deref()).await
-        }
+        Question::Tcp { host, port, timeout_ms, samples } => match port.number() {
+            Some(port) => measure::tcp(&session, host, port, *timeout_ms, *samples).await,
+            None => Ok(unreadable("the port is not known")),
+        },
+        Question::Certificate { host, port, name } => match port.number() {
+            Some(port) => measure::certificate(&session, host, port, name.as_deref()).await,
+            None => Ok(unreadable("the port is not known")),
+        },
         _ => {
             let as_user = check.as_user.clone().map_or(RunAs::Login, RunAs::User);
             let Some(script) = check.script() else {

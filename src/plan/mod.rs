@@ -78,6 +78,14 @@ pub enum PlanError {
     /// The backup playbook does not fit the environment.
     #[error("backup: {0}")]
     Backup(String),
+    /// A check cannot be asked of a server.
+    #[error("check `{check}`: {why}")]
+    Check {
+        /// The check.
+        check: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// An input is missing, unknown or not as its pattern asks.
     #[error("input `{name}`: {why}")]
     Input {
