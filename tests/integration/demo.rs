@@ -3,6 +3,7 @@
 
 mod answers;
 mod idle;
+mod keyboard;
 mod killed;
 mod stage;
 
