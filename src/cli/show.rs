@@ -14,7 +14,7 @@ use crate::{
     model::{Digest, ExitCode, Language, People, ServerName, Timestamp},
     plan::Plan,
     report::{
-        duration, escape, journal,
+        changes, duration, escape, journal,
         language::{self as words, records as say},
         lines::Lines,
         moment,
@@ -274,7 +274,8 @@ impl Page<'_> {
                     _ => say::step_no_change(language),
                 };
                 self.lines.sub_item(&format!("{}: {kind}", escape::capped(&step.name, 120)));
-                self.capped(step.words.lines().filter(|line| !line.trim().is_empty()));
+                let words = changes::words(&step.words, language);
+                self.capped(words.lines().filter(|line| !line.trim().is_empty()));
                 self.capped(step.diff.iter().flat_map(|diff| diff.lines()));
             }
         }

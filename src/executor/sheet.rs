@@ -9,7 +9,9 @@ use crate::{
         Digest, EnvironmentName, People, PersonName, Role, ServerName, StepId, Timestamp, Value, canonical,
     },
     plan::Plan,
-    report::sheet::{BackupShown, EarlierResult, OnFailure, Outcome, Proof, ServerChanges, Sheet},
+    report::sheet::{
+        BackupShown, ChangeLine, EarlierResult, OnFailure, Outcome, Proof, ServerChanges, Sheet,
+    },
     run::{Event, Goal, Run},
     store::{BackupFilter, RunFilter, RunRow, Store},
 };
@@ -178,8 +180,9 @@ fn changes(shown: &Shown, stale: &[(ServerName, StepId, String)]) -> Vec<ServerC
             .filter(|step| stale.is_empty() || differs.contains(&(server, &step.step)))
             .filter_map(|step| {
                 let words = step.words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-                let line = format!("{}: {}", step.name, words.trim());
-                Some((weight(&step.kind)?, line.chars().take(CHANGE_CHARS_MAX).collect::<String>()))
+                let short = |text: &str| text.chars().take(CHANGE_CHARS_MAX).collect::<String>();
+                let line = ChangeLine { step: short(&step.name), words: short(words.trim()) };
+                Some((weight(&step.kind)?, line))
             })
             .collect();
         lines.sort_by_key(|(weight, _)| *weight);

@@ -1,13 +1,14 @@
 //! Events in words: the same on the screen, in `show` and in reports.
 
 use super::{
-    duration, escape,
+    changes, duration, endings, escape,
     language::{self as states, journal as say},
     moment, size,
 };
 use crate::{
-    model::{Language, Timestamp},
-    run::{Event, FindingSummary, Run, StepEnd},
+    check::Condition,
+    model::{Language, Timestamp, Value},
+    run::{Event, FindingPart, FindingSummary, Run, StepEnd},
 };
 
 /// Longest line of a text from a server or a person, in columns.
@@ -65,8 +66,13 @@ pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<St
         }
         Event::Interrupted => say::event_interrupted(language),
         Event::Resumed { by, .. } => say::event_resumed(language, visible(by)),
-        Event::BecameStuck { why } => say::event_stuck(language, visible(why)),
-        Event::Ended { words, .. } => say::event_ended(language, state(run, language), visible(words)),
+        Event::BecameStuck { why, how } => {
+            say::event_stuck(language, visible(&endings::words(how.as_ref(), why, language)))
+        }
+        Event::Ended { words, how, .. } => {
+            let words = endings::words(how.as_ref(), words, language);
+            say::event_ended(language, state(run, language), visible(&words))
+        }
         Event::Unknown => say::event_unknown(language),
         other => gate(other, zone, language)
             .or_else(|| backup(other, zone, language))
@@ -127,12 +133,19 @@ fn step(event: &Event, language: Language) -> Option<String> {
             say::event_unchanged(language, server, steps.join(", "))
         }
         Event::StepSkipped { server, step, .. } => say::event_skipped(language, server, visible(&step.0)),
-        Event::StepStarted { server, step, attempt: 0 | 1, summary, .. } => {
-            say::event_started(language, server, visible(&step.0), visible(summary))
-        }
-        Event::StepStarted { server, step, attempt, summary, .. } => {
-            say::event_started_again(language, server, visible(&step.0), attempt, visible(summary))
-        }
+        Event::StepStarted { server, step, attempt: 0 | 1, summary, .. } => say::event_started(
+            language,
+            server,
+            visible(&step.0),
+            visible(&changes::words(summary, language)),
+        ),
+        Event::StepStarted { server, step, attempt, summary, .. } => say::event_started_again(
+            language,
+            server,
+            visible(&step.0),
+            attempt,
+            visible(&changes::words(summary, language)),
+        ),
         Event::StepEnded { server, step, end, .. } => {
             let step = visible(&step.0);
             match end {
@@ -181,13 +194,32 @@ pub fn state(run: &Run, language: Language) -> String {
 /// A finding in one line.
 #[must_use]
 pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
-    let lines: Vec<_> = finding.lines.iter().map(|line| visible(line)).collect();
+    let lines: Vec<_> = match (language, finding.parts.as_slice()) {
+        (Language::En, _) | (_, []) => finding.lines.iter().map(|line| visible(line)).collect(),
+        (_, parts) => parts.iter().map(|part| visible(&part_words(part, language))).collect(),
+    };
     let verdict = match finding.verdict.as_str() {
         "good" => say::verdict_good(language),
         "bad" => say::verdict_bad(language),
         _ => say::verdict_unknown(language),
     };
     say::finding(language, visible(&finding.check), &finding.server, verdict, lines.join("; "))
+}
+
+fn part_words(part: &FindingPart, language: Language) -> String {
+    let text = |value: &Value| escape::capped(&value.scalar().unwrap_or_default(), 80);
+    let wanted = match &part.wanted {
+        Condition::Is(value) => say::wanted_is(language, text(value)),
+        Condition::Not(value) => say::wanted_not(language, text(value)),
+        Condition::Contains(part) => say::wanted_contains(language, escape::capped(part, 80)),
+        Condition::Matches(expression) => say::wanted_matches(language, escape::capped(expression, 80)),
+        Condition::Below(limit) => say::wanted_below(language, limit),
+        Condition::Above(limit) => say::wanted_above(language, limit),
+        Condition::AtLeast(limit) => say::wanted_at_least(language, limit),
+        Condition::AtMost(limit) => say::wanted_at_most(language, limit),
+    };
+    let source = part.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    say::found(language, &part.value, &part.found, wanted) + &source
 }
 
 /// Untrusted text: its lines stay lines, nothing in it moves the cursor.
@@ -209,7 +241,7 @@ mod tests {
             BackupRule, Digest, EnvironmentKind, EnvironmentName, Policy, RunId, ServerName, StepId,
             SystemName,
         },
-        run::{Failure, Goal, RunHeader},
+        run::{Ending, Failure, Goal, RunHeader},
     };
 
     const EVIL: &str = "\u{1b}[2J\nAPPROVED\u{202e}";
@@ -254,6 +286,12 @@ mod tests {
             server: server.clone(),
             verdict: "bad".to_owned(),
             lines: vec![EVIL.to_owned()],
+            parts: vec![FindingPart {
+                value: EVIL.to_owned(),
+                found: EVIL.to_owned(),
+                wanted: Condition::Contains(EVIL.to_owned()),
+                source: Some(EVIL.to_owned()),
+            }],
         };
         let ended = |end| Event::StepEnded { server: server.clone(), step: step.clone(), attempt: 1, end };
         vec![
@@ -272,8 +310,8 @@ mod tests {
             Event::ChecksFailed { findings: vec![finding] },
             Event::RestoreFailed { failure: failure() },
             Event::Resumed { by: EVIL.to_owned(), epoch: 1 },
-            Event::BecameStuck { why: EVIL.repeat(10_000) },
-            Event::Ended { exit: 1, words: EVIL.to_owned() },
+            Event::stuck(Ending::Other { words: EVIL.repeat(10_000) }),
+            Event::ended(1, Ending::Failed { words: EVIL.to_owned() }),
             Event::Unknown,
         ]
     }

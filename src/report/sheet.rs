@@ -95,7 +95,16 @@ pub struct ServerChanges {
     /// Steps whose result is there already.
     pub unchanged: usize,
     /// One line for each change, the weightiest first.
-    pub lines: Vec<String>,
+    pub lines: Vec<ChangeLine>,
+}
+
+/// What one step would change.
+#[derive(Debug, Clone)]
+pub struct ChangeLine {
+    /// The step's name, in the author's words.
+    pub step: String,
+    /// What it would change, as the forecast says it; may be empty.
+    pub words: String,
 }
 
 /// What came of the release in another environment.

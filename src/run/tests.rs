@@ -113,6 +113,7 @@ impl World {
                 server: server(),
                 verdict: verdict.into(),
                 lines: Vec::new(),
+                parts: Vec::new(),
             }]
         };
         match effect {
@@ -142,12 +143,12 @@ impl World {
             }
             Effect::RecordRejection(by, reason) => vec![
                 Event::GateRejected { gate: "g1".into(), by: by.clone(), reason: reason.clone() },
-                Event::Ended { exit: 11, words: "rejected".into() },
+                Event::Ended { exit: 11, words: "rejected".into(), how: None },
             ],
             Effect::RecordExpiry => {
                 vec![
                     Event::GateExpired { gate: "g1".into() },
-                    Event::Ended { exit: 12, words: "expired".into() },
+                    Event::Ended { exit: 12, words: "expired".into(), how: None },
                 ]
             }
             Effect::AwaitWindow(opens) => vec![Event::WindowAwaited { opens: *opens }],
@@ -251,8 +252,8 @@ impl World {
                 0 => vec![Event::ChecksFailed { findings: finding("bad") }],
                 _ => vec![Event::ChecksPassed { findings: finding("good") }],
             },
-            Effect::End(exit, words) => vec![Event::Ended { exit: exit.number(), words: words.clone() }],
-            Effect::Halt(why) if run.stuck.is_none() => vec![Event::BecameStuck { why: why.clone() }],
+            Effect::End(exit, words) => vec![Event::ended(exit.number(), words.clone())],
+            Effect::Halt(why) if run.stuck.is_none() => vec![Event::stuck(why.clone())],
             Effect::AwaitDecision | Effect::Halt(_) | Effect::Over(_) => Vec::new(),
         }
     }

@@ -34,6 +34,21 @@ texts! {
     machine(name) { en: "{name} (machine)", es: "{name} (máquina)" }
     approved_by(names, how) { en: "{names} ({how})", es: "{names} ({how})" }
 
+    // The end of a verb.
+    summary_steps(changed, unchanged, length) { en: "{changed} changed, {unchanged} as wanted, in {length}", es: "{changed} hechos, {unchanged} ya como deben ser, en {length}" }
+    summary_steps_label() { en: "steps", es: "pasos" }
+    summary_backup_label() { en: "backup", es: "copia" }
+    summary_stopped_label() { en: "stopped", es: "detenido" }
+    summary_failure_label() { en: "failure", es: "falla" }
+    summary_hint_label() { en: "hint", es: "consejo" }
+    summary_check_label() { en: "check", es: "comprob." }
+    summary_run_label() { en: "run", es: "ejecuc." }
+    summary_next_label() { en: "next", es: "sigue" }
+    code_waiting() { en: "waiting for approval", es: "espera aprobación" }
+    code_window_closed() { en: "window closed", es: "ventana cerrada" }
+    code_interrupted() { en: "interrupted", es: "interrumpida" }
+    code_stuck() { en: "stuck, needs a person", es: "detenida, necesita a una persona" }
+
     // A run in full.
     heading_plan() { en: "PLAN", es: "PLAN" }
     puts_back(backup) { en: "puts back backup {backup}", es: "repone la copia {backup}" }

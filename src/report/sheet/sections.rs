@@ -1,6 +1,6 @@
 //! The page's sections, from top to bottom.
 
-use super::super::{duration, escape, language as say, lines::Lines, moment, size};
+use super::super::{changes, duration, escape, language as say, lines::Lines, moment, size};
 use super::{
     BackupShown, CHANGES_SHOWN, INPUT_COLUMNS, INPUTS_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome,
     REASON_COLUMNS, SERVERS_SHOWN, Sheet,
@@ -71,7 +71,11 @@ pub(super) fn changes(sheet: &Sheet, language: Language, lines: &mut Lines) {
         let counts = say::changes_counts(language, server.changes, server.unknown, server.unchanged);
         lines.named(server.server.as_str(), names_columns, &counts);
         for line in server.lines.iter().take(CHANGES_SHOWN) {
-            lines.sub_item(&escape::capped(line, 140));
+            let text = match changes::words(&line.words, language) {
+                words if words.is_empty() => line.step.clone(),
+                words => format!("{}: {words}", line.step),
+            };
+            lines.sub_item(&escape::capped(&text, 140));
         }
         if let Some(more) = beyond(server.lines.len(), CHANGES_SHOWN) {
             lines.sub_item(&say::changes_more(language, more));

@@ -14,6 +14,10 @@ fn environment(name: &str) -> EnvironmentName {
     EnvironmentName::parse(name).unwrap()
 }
 
+fn line(step: &str, words: &str) -> ChangeLine {
+    ChangeLine { step: step.to_owned(), words: words.to_owned() }
+}
+
 fn update() -> Sheet {
     Sheet {
         title: "Wiki institucional".to_owned(),
@@ -36,9 +40,9 @@ fn update() -> Sheet {
                 unknown: 1,
                 unchanged: 9,
                 lines: vec![
-                    "Install the new version: mediawiki 1.39.5 -> 1.39.8".to_owned(),
-                    "Migrate the database: unknown before it runs".to_owned(),
-                    "Restart apache2".to_owned(),
+                    line("Instalar la versión nueva", "install mediawiki 1.39.5 -> 1.39.8"),
+                    line("Migrar la base de datos", "needs `schema`, which an earlier step registers"),
+                    line("Reiniciar apache2", ""),
                 ],
             },
             ServerChanges {
@@ -163,7 +167,7 @@ fn hostile() -> Sheet {
     sheet.to_version = Some("9".repeat(500));
     sheet.requested_by = evil.to_owned();
     sheet.why = format!("{evil} {}", "x".repeat(100_000));
-    sheet.changes[0].lines = vec![evil.to_owned(); 500];
+    sheet.changes[0].lines = vec![line(evil, evil); 500];
     sheet.changes = vec![sheet.changes[0].clone(); 40];
     sheet.backup = BackupShown::Own {
         parts: Vec::new(),

@@ -199,7 +199,7 @@ impl Ground {
         }
         tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
         journal.append(Event::RestoreCompleted).await.unwrap();
-        journal.append(Event::Ended { exit: 3, words: "restored".to_owned() }).await.unwrap();
+        journal.append(Event::Ended { exit: 3, words: "restored".to_owned(), how: None }).await.unwrap();
         journal.release().await;
         id
     }
@@ -275,6 +275,7 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         server: server.clone(),
         verdict: "good".to_owned(),
         lines: vec!["status is 200".to_owned()],
+        parts: Vec::new(),
     };
     vec![
         Event::Claimed { servers: vec![server.clone()], epoch: 1 },
@@ -285,7 +286,7 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         Event::ServicesStarting,
         Event::ServicesStarted,
         Event::ChecksPassed { findings: vec![finding.clone(), finding] },
-        Event::Ended { exit: 0, words: "done".to_owned() },
+        Event::Ended { exit: 0, words: "done".to_owned(), how: None },
     ]
 }
 

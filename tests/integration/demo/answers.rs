@@ -142,3 +142,32 @@ fn a_plan_that_cannot_ask_a_server_has_no_prediction_and_says_so() {
     assert_eq!((plan["exit"].as_u64(), &plan["prediction"]), (Some(4), &Json::Null));
     assert_eq!(plan["problems"][0]["unreachable"], true);
 }
+
+#[test]
+fn who_reads_spanish_is_answered_in_spanish() {
+    let (stage, run) = waiting();
+    let key = format!("{}/keys/director", stage.dir());
+    let page = stage.project(&["approve", &run, "--key", &key, "--lang", "es"]);
+    page.says("Write the configuration: escribir");
+    let waits = stage.project(&["resume", &run, "--lang", "es"]);
+    waits.ends_with(10);
+    waits.says("notes 2 en production: espera aprobación (10)");
+    let words = ["approve", &run, "--decide", "approve", "--reason", "bien", "--key", &key];
+    stage.project(&words).ends_with(0);
+    let done = stage.project(&["resume", &run, "--lang", "es"]);
+    done.ends_with(0);
+    done.says("notes 2 en production: hecho; todas las comprobaciones bien (0)");
+    done.says("3 hechos, 2 ya como deben ser");
+    let shown = stage.project(&["show", &run, "--lang", "es"]);
+    shown.says("terminada con éxito: hecho; todas las");
+    shown.says("(se espera: igual a");
+    for english in ["done;", "checks good", "wanted", "all steps", " write ", "as wanted"] {
+        assert!(!shown.stdout.contains(english), "`{english}` in:\n{}", shown.stdout);
+    }
+    let checked = stage.project(&["check", "notes", "--env", "production", "--lang", "es"]);
+    checked.ends_with(0);
+    checked.says("status: 200 (se espera: igual a 200)");
+    checked.says("todas las comprobaciones están bien.");
+    let (_, checked) = json(&stage, &["check", "notes", "--env", "production"]);
+    assert_eq!(checked["findings"][0]["lines"][0], "status: 200 (wanted: is 200)");
+}
