@@ -91,15 +91,26 @@ impl<'a> Fleet<'a> {
         let connect = |credentials: Credentials| async move {
             Session::connect(server, jump, &credentials, &self.site.options).await
         };
-        let mut session = match connect(credentials.clone()).await {
-            // Nothing that was configured opens the door: a person at the keyboard may.
-            Err(TransportError::LoginRefused { .. })
-                if credentials.password.is_none() && self.site.ask.is_some() =>
-            {
-                credentials.password = self.site.asked("password", &server.name);
-                connect(credentials.clone()).await?
+        let mut session = loop {
+            match connect(credentials.clone()).await {
+                // Nothing that was configured opens the door: a person at the keyboard may. As with
+                // `ssh`, a key is unlocked first, and the password is the last thing.
+                Err(error @ TransportError::LoginRefused { .. }) if self.site.ask.is_some() => {
+                    let (slot, what) = if error.wants_passphrase() {
+                        (&mut credentials.passphrase, "passphrase of the key")
+                    } else {
+                        (&mut credentials.password, "password")
+                    };
+                    if slot.is_some() {
+                        return Err(error.into());
+                    }
+                    *slot = self.site.asked(what, &server.name);
+                    if slot.is_none() {
+                        return Err(error.into());
+                    }
+                }
+                other => break other?,
             }
-            other => other?,
         };
         let may_ask = self.site.ask.is_some() && credentials.sudo_password.is_none();
         if may_ask && server.escalation == Become::Sudo {
