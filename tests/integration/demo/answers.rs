@@ -171,3 +171,17 @@ fn who_reads_spanish_is_answered_in_spanish() {
     let (_, checked) = json(&stage, &["check", "notes", "--env", "production"]);
     assert_eq!(checked["findings"][0]["lines"][0], "status: 200 (wanted: is 200)");
 }
+
+#[test]
+fn where_nothing_has_run_yet_that_is_what_is_said() {
+    let stage = Stage::new();
+    stage.shell(&format!("cd {} && {} init notes", stage.dir(), env!("CARGO_BIN_EXE_esclusa"))).ends_with(0);
+    for words in
+        [&["status"][..], &["history"], &["show", "latest"], &["todo", "--all"], &["approve"], &["audit"]]
+    {
+        let said = stage.project(words);
+        assert_eq!(said.code, Some(2), "{words:?}: {}", said.all());
+        said.says("nothing has run here yet");
+    }
+    assert!(!stage.path().join("state/esclusa.db").exists(), "who only reads makes no database");
+}
