@@ -12,4 +12,4 @@ pub mod spec;
 
 pub use judge::{Finding, FindingLine, Verdict, judge};
 pub use measure::{Measured, Measurements, STATISTICS, statistic};
-pub use spec::{Check, Condition, Expectation, Question};
+pub use spec::{Check, Condition, Expectation, Port, Question};

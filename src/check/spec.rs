@@ -37,6 +37,36 @@ impl Check {
     }
 }
 
+/// A TCP port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Port {
+    /// As a number: always in a plan.
+    Number(u16),
+    /// A template that yields one; in data sheets only.
+    Template(String),
+}
+
+impl Port {
+    /// Reads a port or a template.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.contains("{{") {
+            return Some(Self::Template(text.to_owned()));
+        }
+        text.trim().parse().ok().filter(|number| *number > 0).map(Self::Number)
+    }
+
+    /// The number, where it is known.
+    #[must_use]
+    pub fn number(&self) -> Option<u16> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Template(_) => None,
+        }
+    }
+}
+
 /// What is asked.
 #[expect(missing_docs, reason = "the fields are the keys of the file, explained at each variant")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +75,7 @@ pub enum Question {
     /// An HTTP request from the server: values `status`, `body`, `time` (milliseconds).
     Http { url: String, timeout_ms: u64, samples: u32, method: String },
     /// A TCP connection from the server: values `open`, `time`.
-    Tcp { host: String, port: u16, timeout_ms: u64, samples: u32 },
+    Tcp { host: String, port: Port, timeout_ms: u64, samples: u32 },
     /// A systemd unit: values `active`, `enabled`, `restarts`.
     Service { name: String },
     /// Processes with this name: value `count`.
@@ -59,7 +89,7 @@ pub enum Question {
     /// Memory: values `total`, `available` (bytes).
     Memory,
     /// A TLS certificate: values `days_left`, `subject`, `issuer`.
-    Certificate { host: String, port: u16, name: Option<String> },
+    Certificate { host: String, port: Port, name: Option<String> },
     /// One value of a database: value `result`.
     Query { engine: String, database: String, sql: String },
 }

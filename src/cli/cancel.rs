@@ -43,7 +43,7 @@ pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> R
         (true, _, true) => CancelChoice::Keep,
         (true, false, false) => ask(terminal)?,
     };
-    let watch = super::progress::watch(terminal);
+    let watch = super::progress::watch(terminal, &site);
     let journal = Journal::take(&site, &id, std::sync::Arc::clone(&watch)).await?;
     let by = site.caller.person.as_ref().map_or_else(|| site.caller.account.clone(), |p| p.name.to_string());
     let reason = args.reason.unwrap_or_else(|| "no reason given".to_owned());
@@ -70,7 +70,7 @@ async fn end_procedure(
         return Err(CliError::input("a procedure is ended with a reason").hint("add `--reason TEXT`"));
     }
     executor::procedure::cancel(site, id, &reason).await?;
-    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal));
+    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal, site));
     let advanced = executor::procedure::go_on(site, id, &interrupt, &watch).await;
     notify::deliver(site, terminal).await;
     advanced?;

@@ -1,11 +1,11 @@
 //! `esclusa check`: asks the checks of a system.
 
-use super::{CliError, Format, Global, Terminal, junit, project, run};
+use super::{CliError, Format, Global, Terminal, junit, progress, project, run};
 use crate::{
     check::groups,
     executor::{self, Loaded, fleet::Fleet, interrupt::Interrupt},
-    model::{ExitCode, Language, SystemName},
-    report::{escape, journal},
+    model::{ExitCode, SystemName},
+    report::{escape, journal, language::journal as say},
 };
 use clap::Args;
 use serde_json::json;
@@ -43,10 +43,14 @@ pub async fn check(global: &Global, terminal: &Terminal, args: CheckArgs) -> Res
         })),
         Format::Junit => terminal.result(&junit::checks(&system, &environment, &findings)),
         Format::Text => {
+            let language = progress::site_language(terminal, &site);
             for finding in &findings {
-                terminal.result(&escape::visible(&journal::finding_words(finding, Language::En)));
+                terminal.result(&escape::visible(&journal::finding_words(finding, language)));
             }
-            terminal.result(if good { "all checks good." } else { "not all checks are good." });
+            terminal.result(&match good {
+                true => say::checks_all_good(language),
+                false => say::checks_not_all_good(language),
+            });
         }
     }
     Ok(code)

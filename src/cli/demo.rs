@@ -11,7 +11,7 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Largest data file that the check of a backup reads, in bytes.
@@ -49,6 +49,9 @@ enum Part {
         /// Its folder
         #[arg(long)]
         folder: PathBuf,
+        /// Stop after so long without a caller
+        #[arg(long, value_name = "TIME", value_parser = run::duration)]
+        idle: Option<Duration>,
     },
     /// The notes over HTTP
     Service {
@@ -193,7 +196,9 @@ fn quoted(path: &Path) -> String {
 /// Performs one of the demonstration's own processes.
 pub async fn process(args: ProcessArgs) -> Result<ExitCode, CliError> {
     match args.part {
-        Part::Server { folder } => demo::run_server(&ServerFolder(folder)).await?,
+        Part::Server { folder, idle } => {
+            demo::run_server(&ServerFolder(folder), idle.unwrap_or(demo::IDLE)).await?;
+        }
         Part::Service { root } => demo::serve_notes(&root).await?,
         Part::Begin { data } => Notes::empty().write(&data)?,
         Part::Migrate { data, log } => {

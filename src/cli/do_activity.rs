@@ -45,7 +45,7 @@ pub async fn perform(global: &Global, terminal: &Terminal, args: DoArgs) -> Resu
     let (id, named) = target(&site, &args.what).await?;
     // A process that ended before it was through left something to do; what cannot be done can
     // still be left out.
-    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal));
+    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal, &site));
     let advanced = executor::procedure::go_on(&site, &id, &interrupt, &watch).await;
     if args.except.is_none() {
         advanced?;
@@ -109,7 +109,7 @@ pub async fn act(
     let recorded = executor::procedure::answer(site, id, &activity.id, deed, seal).await;
     recorded.map_err(|error| signing::refused(error, language))?;
     terminal.note(&say::recorded(language, done));
-    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal));
+    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal, site));
     let advanced = executor::procedure::go_on(site, id, &interrupt, &watch).await;
     notify::deliver(site, terminal).await;
     advanced?;

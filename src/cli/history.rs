@@ -41,8 +41,10 @@ struct Past {
     asked: String,
     /// Who approved, as people write the names.
     approved: Vec<String>,
-    /// Whether they signed; nothing when nobody was asked.
+    /// Whether they signed; nothing when nobody approved.
     signed: Option<bool>,
+    /// Who rejected, as people write the name.
+    rejected: Option<String>,
 }
 
 /// Performs `esclusa history`.
@@ -102,7 +104,8 @@ async fn past(records: &Records, row: RunRow) -> Result<Past, CliError> {
         None => run.header.requested_account.clone(),
     };
     let approved = run.approved_by.iter().map(|name| full_name(&people, name)).collect();
-    Ok(Past { row, run, asked, approved, signed })
+    let rejected = run.rejected.as_ref().map(|(name, _)| full_name(&people, name));
+    Ok(Past { row, run, asked, approved, signed, rejected })
 }
 
 /// A person's name as people write it.
@@ -120,7 +123,7 @@ pub fn backup_of(run: &Run) -> Option<String> {
 }
 
 fn describe(past: &Past, zone: &str, language: Language, lines: &mut Lines) {
-    let Past { row, run, asked, approved, signed } = past;
+    let Past { row, run, asked, .. } = past;
     let when = row.ended_at.map(|at| moment::short(at, zone)).unwrap_or_default();
     let exit = row.final_exit.unwrap_or_default();
     let outcome = journal::state(run, language);
@@ -129,19 +132,31 @@ fn describe(past: &Past, zone: &str, language: Language, lines: &mut Lines) {
     if run.header.requested_by_machine {
         name = say::machine(language, name);
     }
-    let approval = match signed {
-        None => say::not_approved(language),
-        Some(signed) => {
-            let names: Vec<_> = approved.iter().map(|name| escape::capped(name, 60)).collect();
-            let how = journal::how(*signed, language);
-            say::approved(language, say::approved_by(language, names.join(", "), how))
-        }
-    };
-    lines.named("", MOMENT_COLUMNS, &format!("{}; {approval}", say::asked(language, name)));
+    let decision = decision(past, language);
+    lines.named("", MOMENT_COLUMNS, &format!("{}; {decision}", say::asked(language, name)));
     if let Some(id) = backup_of(run) {
         lines.named("", MOMENT_COLUMNS, &say::backup(language, id));
     }
     lines.named("", MOMENT_COLUMNS, &format!("esclusa show {}", run.header.id));
+}
+
+/// What people decided on the run: approved, rejected, nobody in time, nobody at all, or not asked.
+fn decision(past: &Past, language: Language) -> String {
+    let run = &past.run;
+    if let Some((_, reason)) = &run.rejected {
+        let name = escape::capped(past.rejected.as_deref().unwrap_or_default(), 60);
+        return say::rejected(language, name, escape::capped(reason.trim(), 200));
+    }
+    match past.signed {
+        // An approval that ran out before the first change was given all the same.
+        Some(signed) => {
+            let names: Vec<_> = past.approved.iter().map(|name| escape::capped(name, 60)).collect();
+            let how = journal::how(signed, language);
+            say::approved(language, say::approved_by(language, names.join(", "), how))
+        }
+        None if run.gate.is_none() => say::not_approved(language),
+        None => say::nobody_decided(language),
+    }
 }
 
 fn document(past: &Past) -> Json {
@@ -153,7 +168,9 @@ fn document(past: &Past) -> Json {
         "opened_at": row.opened_at.to_string(), "ended_at": row.ended_at.map(|at| at.to_string()),
         "outcome": run.label(), "exit": row.final_exit, "release": header.release,
         "requested_by": row.new.requested_by, "requested_by_machine": header.requested_by_machine,
-        "approved_by": run.approved_by, "signed": signed, "backup": backup_of(run),
+        "approved_by": run.approved_by, "signed": signed, "approval_asked": run.gate.is_some(),
+        "rejected_by": run.rejected.as_ref().map(|(name, _)| name),
+        "rejection_reason": run.rejected.as_ref().map(|(_, reason)| reason), "backup": backup_of(run),
         "outage_seconds": run.outage_ms / 1000,
     })
 }

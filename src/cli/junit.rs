@@ -42,6 +42,12 @@ fn case(environment: &str, finding: &FindingSummary) -> (String, Option<String>,
     (name, failure, false)
 }
 
+/// One outcome, whose steps are nobody's test cases.
+#[must_use]
+pub fn outcome(suite_name: &str, name: &str, failure: Option<String>) -> String {
+    suite(suite_name, &[(name.to_owned(), failure, false)])
+}
+
 /// Several runs of a route as one document.
 #[must_use]
 pub fn runs(runs: &[(Run, ExitCode)]) -> String {

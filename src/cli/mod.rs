@@ -174,6 +174,26 @@ enum Verb {
     DemoProcess(demo::ProcessArgs),
 }
 
+impl Verb {
+    /// Whether its result is a run or the answers of checks, which alone have a JUnit form.
+    fn has_junit(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Promote(_)
+                | Self::Resume(_)
+                | Self::Cancel(_)
+                | Self::Wait(_)
+                | Self::Show(_)
+                | Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Check(_)
+                | Self::Request(_)
+                | Self::Do(_)
+        )
+    }
+}
+
 /// Runs the program with the process's arguments and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -207,6 +227,10 @@ pub fn main() -> ExitCode {
 
 async fn perform(cli: Cli, terminal: &Terminal) -> Result<ExitCode, CliError> {
     let global = &cli.global;
+    if global.format == Format::Junit && !cli.verb.has_junit() {
+        return Err(CliError::input("`--format junit` is for runs and checks, and this is neither")
+            .hint("leave it out, or read the result with `--format json`"));
+    }
     match cli.verb {
         Verb::Validate(args) => documents::validate(global, terminal, &args),
         Verb::Schema(args) => documents::schema(terminal, &args),

@@ -11,6 +11,10 @@ pub async fn deliver(site: &Site, terminal: &Terminal) {
     }
     let courier = Courier::new(spec.command.clone(), site.root.clone());
     match courier.deliver_due(&site.store).await {
+        Ok(delivered) if delivered.too_old > 0 => {
+            terminal
+                .note(&format!("{} messages were older than a day and were not sent.", delivered.too_old));
+        }
         Ok(delivered) if delivered.failed + delivered.given_up > 0 => {
             terminal.note("some messages could not be sent; they are tried again with the next command.");
         }

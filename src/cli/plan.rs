@@ -2,9 +2,11 @@
 
 use super::{CliError, Format, Global, Terminal, documents, project, run};
 use crate::{
-    executor::{self, Loaded, Shown, Wanted, fleet::Fleet},
+    executor::{self, Forecast, Loaded, Shown, Site, Wanted, fleet::Fleet},
     model::{Digest, ExitCode, canonical},
+    plan::Prediction,
     report::escape,
+    run::Failure,
 };
 use clap::Args;
 use serde_json::json;
@@ -34,35 +36,69 @@ pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Resul
     let fleet = Fleet::asking(&site, &loaded.plan);
     let forecast = executor::forecast(&site, &loaded, &fleet).await?;
     fleet.close().await;
-    let prediction = canonical(&forecast.prediction).map_err(|error| CliError::failed(error.to_string()))?;
-    let prediction_digest = Digest::of(prediction.as_bytes());
-    site.store.put_document("prediction", prediction_digest, &prediction).await?;
+    // Where a server could not be asked, or the plan cannot work as it is, nothing was predicted.
+    let prediction = match forecast.problems.is_empty() {
+        true => Some(keep(&site, &forecast.prediction).await?),
+        false => None,
+    };
+    let code = code(&forecast.problems);
     if terminal.format == Format::Json {
         terminal.json(&json!({
-            "release": plan.release, "plan": digest, "prediction": prediction_digest,
+            "exit": code.number(), "meaning": code.meaning(),
+            "release": plan.release, "plan": digest, "prediction": prediction,
             "environment": plan.environment, "system": plan.system,
             "observed": forecast.observed, "servers": forecast.shown.servers, "problems": forecast.problems,
         }));
-    } else {
-        terminal.result(&text(&forecast.shown, plan.environment.as_ref()));
-        let (changes, unknown, same) = forecast.prediction.counts();
-        terminal.result(&format!("{changes} would change, {unknown} unknown, {same} as wanted."));
-        terminal.result(&format!(
-            "release {}  plan {}  prediction {}",
-            plan.release.short(),
-            digest.short(),
-            prediction_digest.short()
-        ));
+        return Ok(code);
     }
-    let Some(problem) = forecast.problems.first() else { return Ok(ExitCode::Done) };
-    let code = if forecast.problems.iter().all(|problem| problem.unreachable) {
-        ExitCode::Unreachable
-    } else {
-        ExitCode::Failed
-    };
-    let words: Vec<_> = forecast.problems.iter().map(|problem| problem.words.clone()).collect();
+    let shown = text(&forecast.shown, plan.environment.as_ref());
+    if !shown.is_empty() {
+        terminal.result(&shown);
+    }
+    let (release, plan) = (plan.release.short(), digest.short());
+    terminal.result(&match prediction {
+        Some(prediction) => {
+            let (changes, unknown, same) = forecast.prediction.counts();
+            let prediction = prediction.short();
+            format!(
+                "{changes} would change, {unknown} unknown, {same} as wanted.\nrelease {release}  plan {plan}  prediction {prediction}"
+            )
+        }
+        None => format!("{}\nrelease {release}  plan {plan}", unpredicted(&forecast)),
+    });
+    refusal(&forecast.problems, code).map_or(Ok(code), Err)
+}
+
+/// Keeps the prediction and returns its digest.
+async fn keep(site: &Site, prediction: &Prediction) -> Result<Digest, CliError> {
+    let text = canonical(prediction).map_err(|error| CliError::failed(error.to_string()))?;
+    let digest = Digest::of(text.as_bytes());
+    site.store.put_document("prediction", digest, &text).await?;
+    Ok(digest)
+}
+
+fn code(problems: &[Failure]) -> ExitCode {
+    match problems {
+        [] => ExitCode::Done,
+        all if all.iter().all(|problem| problem.unreachable) => ExitCode::Unreachable,
+        _ => ExitCode::Failed,
+    }
+}
+
+/// Why there is no prediction.
+fn unpredicted(forecast: &Forecast) -> String {
+    let unreached = forecast.problems.iter().filter(|problem| problem.unreachable).count();
+    let all = unreached + forecast.shown.servers.len();
+    match unreached {
+        0 => "no prediction: the plan cannot work as the servers are.".to_owned(),
+        count => format!("no prediction: {count} of {all} servers could not be asked."),
+    }
+}
+
+fn refusal(problems: &[Failure], code: ExitCode) -> Option<CliError> {
+    let words: Vec<_> = problems.iter().map(|problem| problem.words.clone()).collect();
     let error = CliError::failed(words.join("\n")).code(code);
-    Err(match &problem.hint {
+    Some(match &problems.first()?.hint {
         Some(hint) => error.hint(hint.clone()),
         None => error,
     })

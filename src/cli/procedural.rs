@@ -1,6 +1,6 @@
 //! Procedures' runs where all runs are shown: what they are, where they stand, what they wait for.
 
-use super::{CliError, Format, Terminal, records::Records};
+use super::{CliError, Format, Terminal, junit, records::Records};
 use crate::{
     executor::{self, procedure::Stored},
     model::{ExitCode, Language, RunId, Timestamp},
@@ -170,6 +170,15 @@ impl Standing {
         })
     }
 
+    /// The same for pipelines: the run is one test case.
+    fn junit(&self, language: Language) -> String {
+        let header = &self.stored.run.header;
+        let code = self.code();
+        let failure = (code != ExitCode::Done).then(|| self.state(language));
+        let system = header.system.as_ref().map_or("esclusa", |system| system.as_str());
+        junit::outcome(system, &format!("{} / run", header.procedure), failure)
+    }
+
     /// The code with which a verb that meets the run ends.
     pub fn code(&self) -> ExitCode {
         match (self.stored.row.final_exit, &self.waits) {
@@ -191,7 +200,8 @@ pub async fn print(
     let standing = Standing::load(store, id).await?;
     match terminal.format {
         Format::Json => terminal.json(&standing.document()),
-        _ => terminal.result(&format!("{} {}", id, standing.state(language))),
+        Format::Junit => terminal.result(&standing.junit(language)),
+        Format::Text => terminal.result(&format!("{} {}", id, standing.state(language))),
     }
     Ok(standing.code())
 }
@@ -213,7 +223,8 @@ pub async fn show(records: &Records, terminal: &Terminal, id: &RunId) -> Result<
         return Ok(ExitCode::Done);
     }
     if terminal.format == Format::Junit {
-        return Err(CliError::input("a procedure's run has no JUnit form"));
+        terminal.result(&standing.junit(language));
+        return Ok(ExitCode::Done);
     }
     let mut lines = Lines::default();
     standing.describe(&records.zone, language, &mut lines);

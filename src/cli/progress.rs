@@ -3,7 +3,7 @@
 
 use super::Terminal;
 use crate::{
-    executor::Watch,
+    executor::{Site, Watch},
     model::{Language, ServerName, Timestamp},
     report::{escape, journal},
     run::{Event, Run},
@@ -18,29 +18,49 @@ use std::{
 /// Time between two turns of a moving line.
 const TICK: Duration = Duration::from_millis(120);
 
-/// What watches a run on this terminal.
+/// What watches a run of this project on this terminal.
 #[must_use]
-pub fn watch(terminal: &Terminal) -> Arc<dyn Watch> {
+pub fn watch(terminal: &Terminal, site: &Site) -> Arc<dyn Watch> {
+    let teller = Teller { zone: site.project.zone.clone(), language: site_language(terminal, site) };
     if terminal.lively {
         Arc::new(MovingLines {
             terminal: terminal.clone(),
+            teller,
             lines: MultiProgress::new(),
             bars: Mutex::default(),
         })
     } else {
-        Arc::new(PlainLines { terminal: terminal.clone() })
+        Arc::new(PlainLines { terminal: terminal.clone(), teller })
+    }
+}
+
+/// The language of what a verb that works on a project tells whoever called it.
+#[must_use]
+pub fn site_language(terminal: &Terminal, site: &Site) -> Language {
+    terminal.language(site.caller.person.as_ref().and_then(|person| person.language), Language::En)
+}
+
+/// Tells events as the institution's people read them.
+struct Teller {
+    zone: String,
+    language: Language,
+}
+
+impl Teller {
+    fn lines(&self, run: &Run, event: &Event, at: Timestamp) -> Vec<String> {
+        journal::lines(run, event, at, &self.zone, self.language)
     }
 }
 
 /// Writes one line for each event to standard error.
 struct PlainLines {
     terminal: Terminal,
+    teller: Teller,
 }
 
 impl Watch for PlainLines {
     fn event(&self, run: &Run, event: &Event, at: Timestamp) {
-        let language = self.terminal.language(None, Language::En);
-        for line in journal::lines(run, event, at, language) {
+        for line in self.teller.lines(run, event, at) {
             self.terminal.note(&line);
         }
     }
@@ -61,6 +81,7 @@ impl Watch for PlainLines {
 /// The same lines, and below them what each server is at.
 struct MovingLines {
     terminal: Terminal,
+    teller: Teller,
     lines: MultiProgress,
     bars: Mutex<BTreeMap<String, ProgressBar>>,
 }
@@ -107,8 +128,7 @@ impl MovingLines {
 
 impl Watch for MovingLines {
     fn event(&self, run: &Run, event: &Event, at: Timestamp) {
-        let language = self.terminal.language(None, Language::En);
-        for line in journal::lines(run, event, at, language) {
+        for line in self.teller.lines(run, event, at) {
             self.say(&line);
         }
         match event {

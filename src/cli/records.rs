@@ -46,7 +46,7 @@ impl Records {
             Some(url) => {
                 let here = std::env::current_dir()
                     .map_err(|error| CliError::input(format!("the current folder: {error}")))?;
-                (Store::open(&Location::parse(url, &here, None)?).await?, None, None)
+                (open(&Location::parse(url, &here, None)?).await?, None, None)
             }
             None => {
                 let read = project::read(global)
@@ -56,7 +56,7 @@ impl Records {
                     None => None,
                 };
                 let location = Location::parse(&read.project.database, &read.root, password)?;
-                (Store::open(&location).await?, Some((read.root, read.project)), Some(read.people))
+                (open(&location).await?, Some((read.root, read.project)), Some(read.people))
             }
         };
         let (zone, institution) = match &project {
@@ -108,6 +108,16 @@ impl Records {
     pub async fn load(&self, id: &RunId) -> Result<Run, CliError> {
         Ok(executor::load(&self.store, id).await?)
     }
+}
+
+/// Opens a store; one that nothing has written to yet is no failure of the database. It is not made
+/// here: its files belong to whoever runs first.
+async fn open(location: &Location) -> Result<Store, CliError> {
+    if location.file().is_some_and(|file| !file.exists()) {
+        return Err(CliError::input("nothing has run here yet: there is no database")
+            .hint("the first `esclusa plan` or `esclusa run` makes it; look at `database` in esclusa.yaml otherwise"));
+    }
+    Ok(Store::open(location).await?)
 }
 
 async fn password(

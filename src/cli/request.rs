@@ -53,7 +53,7 @@ pub async fn request(global: &Global, terminal: &Terminal, args: RequestArgs) ->
         Request { procedure: path, system, requester: None, reason: args.deed.reason(), entry, route: None };
     let id = executor::procedure::open(&site, request).await?;
     terminal.note(&say::opened(language, &id));
-    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal));
+    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal, &site));
     let advanced = executor::procedure::go_on(&site, &id, &interrupt, &watch).await;
     notify::deliver(&site, terminal).await;
     advanced?;

@@ -40,7 +40,7 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
             worst = worst.max(executor::code(exit));
             continue;
         }
-        let watch = super::progress::watch(terminal);
+        let watch = super::progress::watch(terminal, &site);
         if procedural::is_one(&site.store.run(&id).await?) {
             let advanced = executor::procedure::go_on(&site, &id, &interrupt, &watch).await;
             notify::deliver(&site, terminal).await;
@@ -64,7 +64,7 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
 /// Deadlines, reminders and ended runs of every open procedure. One that cannot go on is told, and
 /// keeps nobody.
 async fn procedures(site: &Site, terminal: &Terminal, interrupt: &Interrupt) -> Result<(), CliError> {
-    let watch = super::progress::watch(terminal);
+    let watch = super::progress::watch(terminal, site);
     let all = executor::procedure::go_on_all(site, interrupt, &watch).await?;
     notify::deliver(site, terminal).await;
     for (id, result) in all {

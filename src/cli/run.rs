@@ -139,7 +139,7 @@ async fn go(
     patience: Patience,
     interrupt: &Interrupt,
 ) -> Result<ExitCode, CliError> {
-    let watch = super::progress::watch(terminal);
+    let watch = super::progress::watch(terminal, site);
     let result = executor::drive(site, id, patience, interrupt, watch).await;
     super::notify::deliver(site, terminal).await;
     Ok(result?)

@@ -8,21 +8,23 @@ use super::{
 };
 use crate::{
     approval::{self, Gate},
+    backup::spec::Part,
     depot::Depot,
     executor::{Shown, code, recorded, sheet},
-    model::{Digest, ExitCode, Language, People},
+    model::{Digest, ExitCode, Language, People, ServerName, Timestamp},
     plan::Plan,
     report::{
-        duration, escape, journal,
+        changes, duration, escape, journal,
         language::{self as words, records as say},
         lines::Lines,
         moment,
     },
-    run::{Event, Run, StepEnd},
+    run::{Event, Goal, Run, StepEnd},
     store::{DecisionRow, EventRow, RunRow},
 };
 use clap::Args;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 /// Lines shown of each step's difference and of each output; `-v` shows more.
 const LINES_SHOWN: usize = 12;
@@ -49,6 +51,17 @@ struct Whole {
     shown: Shown,
     events: Vec<(EventRow, Event)>,
     decisions: Vec<Decided>,
+    put_back: Option<PutBack>,
+}
+
+/// What a restore by hand puts back.
+struct PutBack {
+    /// The backup's id.
+    backup: String,
+    /// When it was taken, where the store still knows.
+    taken_at: Option<Timestamp>,
+    /// Its items by server: id and part.
+    items: BTreeMap<ServerName, Vec<(String, Part)>>,
 }
 
 /// A decision as it was recorded, its gate, and the people file that it is judged by.
@@ -76,7 +89,10 @@ pub async fn show(global: &Global, terminal: &Terminal, args: ShowArgs) -> Resul
             let mut page =
                 Page { records: &records, language, verbose: terminal.verbose, lines: Lines::default() };
             page.head(&whole);
-            page.plan(&whole.plan);
+            match &whole.put_back {
+                Some(put_back) => page.put_back(put_back),
+                None => page.plan(&whole.plan),
+            }
             page.prediction(&whole.shown);
             page.journal(&whole);
             page.decisions(&whole.decisions);
@@ -123,7 +139,20 @@ async fn whole(records: &Records, row: RunRow, run: &Run) -> Result<Whole, CliEr
     }
     let now = store.now().await?;
     let standing = status::standing(records, row, now).await?;
-    Ok(Whole { standing, plan, shown, events, decisions })
+    let put_back = match &run.header.goal {
+        Goal::Restore { backup } => Some(put_back(records, backup, &plan).await),
+        Goal::Change | Goal::Backup => None,
+    };
+    Ok(Whole { standing, plan, shown, events, decisions, put_back })
+}
+
+async fn put_back(records: &Records, backup: &str, plan: &Plan) -> PutBack {
+    let taken_at = records.store.backup(backup).await.ok().map(|row| row.taken_at);
+    let mut items: BTreeMap<ServerName, Vec<_>> = BTreeMap::new();
+    for item in plan.backup.iter().flat_map(|backup| &backup.items).filter(|item| item.part != Part::Logs) {
+        items.entry(item.server.clone()).or_default().push((item.id.clone(), item.part));
+    }
+    PutBack { backup: backup.to_owned(), taken_at, items }
 }
 
 impl Decided {
@@ -150,7 +179,12 @@ impl Page<'_> {
         let kind = words::playbook_kind(plan.kind, language);
         lines.title(&format!("{kind}: {}", what(run, language)));
         lines.pair(&say::run_label(language), run.header.id.0.as_str());
-        lines.pair(&say::playbook_label(language), &escape::capped(&run.header.playbook, 200));
+        let path = escape::capped(&run.header.playbook, 200);
+        let playbook = match &run.header.title {
+            Some(title) => format!("“{}” ({path})", escape::capped(title, 120)),
+            None => path,
+        };
+        lines.pair(&say::playbook_label(language), &playbook);
         let state = match &run.ended {
             Some((exit, _)) => format!("{} ({exit})", journal::state(run, language)),
             None => standing.state(language),
@@ -204,6 +238,24 @@ impl Page<'_> {
         }
     }
 
+    /// A restore has no steps: its plan is what is put back, and from where.
+    fn put_back(&mut self, put_back: &PutBack) {
+        let language = self.language;
+        self.lines.heading(&say::heading_plan(language));
+        let id = escape::capped(&put_back.backup, 60);
+        self.lines.item(&match put_back.taken_at {
+            Some(at) => say::puts_back_of(language, id, moment::words(at, &self.records.zone, language)),
+            None => say::puts_back(language, id),
+        });
+        for (server, items) in &put_back.items {
+            self.lines.item(server.as_str());
+            for (item, part) in items {
+                let part = words::part(*part, language);
+                self.lines.sub_item(&format!("{} ({part})", escape::capped(item, 120)));
+            }
+        }
+    }
+
     fn prediction(&mut self, shown: &Shown) {
         if shown.servers.is_empty() {
             return;
@@ -222,7 +274,8 @@ impl Page<'_> {
                     _ => say::step_no_change(language),
                 };
                 self.lines.sub_item(&format!("{}: {kind}", escape::capped(&step.name, 120)));
-                self.capped(step.words.lines().filter(|line| !line.trim().is_empty()));
+                let words = changes::words(&step.words, language);
+                self.capped(words.lines().filter(|line| !line.trim().is_empty()));
                 self.capped(step.diff.iter().flat_map(|diff| diff.lines()));
             }
         }
@@ -340,7 +393,7 @@ fn output(event: &Event) -> Option<(String, Digest)> {
 }
 
 fn document(records: &Records, whole: &Whole, exit: ExitCode) -> Json {
-    let Whole { standing: Standing { row, run, .. }, plan, shown, events, decisions } = whole;
+    let Whole { standing: Standing { row, run, .. }, plan, shown, events, decisions, .. } = whole;
     let events: Vec<_> = events
         .iter()
         .map(|(row, event)| json!({ "seq": row.seq, "at": row.at.to_string(), "hash": row.hash, "event": event }))

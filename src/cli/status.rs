@@ -10,7 +10,7 @@ use crate::{
     executor::{ExecutorError, sheet::Asked},
     model::{ExitCode, Language, People, PersonName, Timestamp},
     report::{
-        escape, journal,
+        endings, escape, journal,
         language::{self as words, records as say},
         lines::Lines,
         moment,
@@ -165,8 +165,8 @@ fn describe(standing: &Standing, zone: &str, language: Language, lines: &mut Lin
     lines.heading(&what(run, language));
     lines.pair(&say::run_label(language), &run.header.id.to_string());
     lines.pair(&say::state_label(language), &standing.state(language));
-    if let Some(why) = &run.stuck {
-        lines.pair(&say::failure_label(language), &escape::capped(why, 400));
+    if let Some(why) = endings::of(run, language) {
+        lines.pair(&say::failure_label(language), &escape::capped(&why, 400));
     }
     if let Some(asked) = asked.as_ref().filter(|asked| matches!(asked.verdict, Verdict::Open { .. })) {
         let names: Vec<_> = standing.who().into_iter().map(|(_, full)| escape::capped(&full, 60)).collect();

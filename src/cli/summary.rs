@@ -1,10 +1,10 @@
 //! What a verb says at its end: how the run stands, and what to do next.
 
-use super::{CliError, Format, Terminal, junit, procedural};
+use super::{CliError, Format, Terminal, junit, procedural, progress, status::what};
 use crate::{
     executor::{self, Site},
     model::{ExitCode, Language, RunId},
-    report::{duration, escape, journal},
+    report::{duration, endings, escape, journal, language::records as say},
     run::{BackupState, Run, StepState},
 };
 use serde_json::{Value as Json, json};
@@ -22,7 +22,7 @@ pub async fn print(site: &Site, terminal: &Terminal, id: &RunId, code: ExitCode)
         Format::Junit => terminal.result(&junit::run(&run, code)),
         Format::Text => {
             let seconds = run.last_at.seconds_since(row.opened_at);
-            terminal.result(&text(&run, code, seconds));
+            terminal.result(&text(&run, code, seconds, progress::site_language(terminal, site)));
         }
     }
     Ok(())
@@ -66,53 +66,54 @@ pub fn document(run: &Run, code: ExitCode) -> Json {
     })
 }
 
-fn text(run: &Run, code: ExitCode, seconds: i64) -> String {
-    let header = &run.header;
-    let version = header.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
-    let how = match &run.ended {
-        Some((_, words)) => words.clone(),
-        None => run.stuck.clone().unwrap_or_else(|| code.meaning().to_owned()),
+fn text(run: &Run, code: ExitCode, seconds: i64, language: Language) -> String {
+    let how = endings::of(run, language).unwrap_or_else(|| code_words(code, language));
+    let how = escape::visible(how.lines().next().unwrap_or_default());
+    let mut lines = vec![format!("{}: {how} ({})", what(run, language), code.number())];
+    let mut pair = |label: &str, words: &str| {
+        // Labels of both languages have their column; a long one only moves its own text.
+        lines.push(format!("  {label:<8} {words}"));
     };
-    let mut lines = vec![format!(
-        "{}{version} in {}: {} ({})",
-        header.system,
-        header.environment,
-        escape::visible(how.lines().next().unwrap_or_default()),
-        code.number()
-    )];
     let (changed, unchanged) = counts(run);
     if changed + unchanged > 0 {
-        lines.push(format!(
-            "  steps    {changed} changed, {unchanged} as wanted, in {}",
-            duration::short(seconds)
-        ));
+        let words = say::summary_steps(language, changed, unchanged, duration::short(seconds));
+        pair(&say::summary_steps_label(language), &words);
     }
     if let Some(backup) = backup(run) {
-        lines.push(format!("  backup   {backup}"));
+        pair(&say::summary_backup_label(language), &backup);
     }
     if run.outage_ms > 0 {
-        lines.push(format!("  stopped  {}", duration::short(run.outage_ms / 1000)));
+        pair(&say::summary_stopped_label(language), &duration::short(run.outage_ms / 1000));
     }
     if let Some(failure) = run.failure.as_ref().filter(|_| code != ExitCode::Done) {
         for (at, line) in failure.words.lines().enumerate() {
-            let label = if at == 0 { "failure" } else { "" };
-            lines.push(format!("  {label:<8} {}", escape::visible(line)));
+            let label = if at == 0 { say::summary_failure_label(language) } else { String::new() };
+            pair(&label, &escape::visible(line));
+        }
+        if let Some(hint) = &failure.hint {
+            pair(&say::summary_hint_label(language), &escape::visible(hint));
         }
     }
-    if let Some(hint) =
-        run.failure.as_ref().filter(|_| code != ExitCode::Done).and_then(|failure| failure.hint.as_ref())
-    {
-        lines.push(format!("  {:<8} {}", "hint", escape::visible(hint)));
-    }
     for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
-        let words = journal::finding_words(finding, Language::En);
-        lines.push(format!("  check    {}", escape::visible(&words)));
+        let words = journal::finding_words(finding, language);
+        pair(&say::summary_check_label(language), &escape::visible(&words));
     }
-    lines.push(format!("  run      {}", header.id));
+    pair(&say::summary_run_label(language), run.header.id.0.as_str());
     if let Some(next) = next(run, code) {
-        lines.push(format!("  next     {next}"));
+        pair(&say::summary_next_label(language), &next);
     }
     lines.join("\n")
+}
+
+/// What the code of a run that has not ended means.
+fn code_words(code: ExitCode, language: Language) -> String {
+    match code {
+        ExitCode::Waiting => say::code_waiting(language),
+        ExitCode::WindowClosed => say::code_window_closed(language),
+        ExitCode::Interrupted => say::code_interrupted(language),
+        ExitCode::Stuck => say::code_stuck(language),
+        other => other.meaning().to_owned(),
+    }
 }
 
 fn counts(run: &Run) -> (usize, usize) {

@@ -3,10 +3,10 @@
 use super::{CliError, Format, Global, Terminal, edit, project};
 use crate::{
     document::Source,
-    executor::ExecutorError,
+    executor::{self, ExecutorError},
     model::{ExitCode, HostKey, Server, ServerName},
     report::{escape, table::Table},
-    transport::{self, Options},
+    transport,
 };
 use clap::Args;
 use serde_json::json;
@@ -36,8 +36,8 @@ struct Shown {
 pub async fn trust(global: &Global, terminal: &Terminal, args: TrustArgs) -> Result<ExitCode, CliError> {
     let read = project::read(global)?;
     let (server, jump) = find(&read, &args.server, args.env.as_deref())?;
-    let keys =
-        transport::fetch_host_keys(server, jump, &Options::default()).await.map_err(ExecutorError::from)?;
+    let options = executor::options(&read.root, &read.project);
+    let keys = transport::fetch_host_keys(server, jump, &options).await.map_err(ExecutorError::from)?;
     let shown: Vec<Shown> = keys.into_iter().filter_map(|key| look(server, key)).collect();
     if shown.is_empty() {
         return Err(CliError::failed(format!("server `{}` shows no host key", server.name)));

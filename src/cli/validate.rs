@@ -2,7 +2,7 @@
 
 use super::disk_files::DiskFiles;
 use crate::{
-    document::{self, Diagnostics, Files, Shape, Source, path},
+    document::{self, Diagnostics, Files, Node, Shape, Source, path},
     inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
     model::People,
     playbook::{self, Parsed, validate as rules},
@@ -154,8 +154,8 @@ impl<'a> Check<'a> {
 
     fn project(&mut self) -> Parts {
         let mut parts = Parts::default();
-        let Some(source) = self.source(PROJECT_FILE) else { return parts };
-        parts.project = parse_project(&source, &mut self.diagnostics);
+        let Some(own) = self.source(PROJECT_FILE) else { return parts };
+        parts.project = parse_project(&own, &mut self.diagnostics);
         let default =
             |path: Option<&String>, default: &str| path.cloned().unwrap_or_else(|| default.to_owned());
         let inventory = default(parts.project.as_ref().map(|project| &project.inventory), "inventory.yaml");
@@ -166,6 +166,9 @@ impl<'a> Check<'a> {
         }
         if let Some(source) = self.source(&inventory) {
             parts.inventory = parse_inventory(&source, &zone, &mut self.diagnostics);
+            if let (Some(project), Some(inventory)) = (&parts.project, &parts.inventory) {
+                rules::check_vault(&own, project, inventory, &mut self.diagnostics);
+            }
             if let (Some(project), Some(inventory), Some(people)) =
                 (&parts.project, &parts.inventory, &parts.people)
             {
@@ -185,9 +188,12 @@ impl<'a> Check<'a> {
         let kind = tree.text("kind");
         let file = path.rsplit('/').next().unwrap_or_default();
         if file == "system.yaml" {
-            self.sheet(path);
+            let sheet = self.sheet(path).cloned();
+            if let (Some(sheet), Some(inventory)) = (sheet, &parts.inventory) {
+                rules::check_sheet(&source, &tree, &sheet, inventory, &mut self.diagnostics);
+            }
         } else if kind.as_deref() == Some("backup") || file == "backup.yaml" {
-            playbook::parse_backup(&source, &mut self.diagnostics);
+            self.backup(&source, &tree, parts);
         } else if kind.as_deref() == Some("procedure") {
             // Its texts are for people: neither selectors nor templates are looked for in it.
             return self.procedure(&source, parts);
@@ -202,6 +208,16 @@ impl<'a> Check<'a> {
             rules::check_selectors(&source, &tree, inventory, &mut self.diagnostics);
         }
         rules::check_variable_templates(&source, &tree, &mut self.diagnostics);
+    }
+
+    fn backup(&mut self, source: &Source, tree: &Node, parts: &Parts) {
+        let Some(spec) = playbook::parse_backup(source, &mut self.diagnostics) else { return };
+        let beside = format!("{}/system.yaml", path::folder(source.path()));
+        let sheet = if self.files.exists(&beside) { self.sheet(&beside).cloned() } else { None };
+        if let Some(inventory) = &parts.inventory {
+            let system = (&spec.system, sheet.as_ref());
+            rules::check_backup(source, tree, system, inventory, &mut self.diagnostics);
+        }
     }
 
     fn procedure(&mut self, source: &Source, parts: &Parts) {

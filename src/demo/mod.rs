@@ -25,7 +25,7 @@ pub use director::DIRECTOR;
 pub use error::DemoError;
 pub use folder::{DemoFolder, ENVIRONMENTS};
 pub use notes::{NOTE_CHARS_MAX, Notes, migrate};
-pub use server::{ServerFolder, run as run_server};
+pub use server::{IDLE, ServerFolder, run as run_server};
 pub use service::serve as serve_notes;
 pub use story::{AtGate, Ending, Say, Story};
 

@@ -16,10 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A server that nobody has used for so long stops.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+/// A server that nobody has used for so long stops, if nobody says otherwise.
+pub const IDLE: Duration = Duration::from_secs(30 * 60);
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(2);
+/// Says that the small system ran when its server was stopped.
+const SERVED: &str = "served";
 /// Time for a server to start or stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,6 +49,13 @@ impl ServerFolder {
     fn read(&self, name: &str) -> Result<String, DemoError> {
         let path = self.file(name);
         fs::read_to_string(&path).map_err(DemoError::file(&path))
+    }
+
+    /// Asks the small system, where it is installed; whether it says yes.
+    fn notes(&self, verb: &str) -> bool {
+        let program = self.root().join("bin/notes");
+        let asked = || Command::new(&program).arg(verb).stdin(Stdio::null()).status();
+        program.exists() && asked().is_ok_and(|status| status.success())
     }
 
     /// Whether its process lives: it holds a lock as long as it does.
@@ -108,8 +117,9 @@ impl ServerFolder {
     }
 }
 
-/// The server's process: serves until it is told to stop, is idle for long, or its folder is gone.
-pub async fn run(folder: &ServerFolder) -> Result<(), DemoError> {
+/// The server's process: serves until it is told to stop, nobody has used it for `idle`, or its folder
+/// is gone.
+pub async fn run(folder: &ServerFolder, idle: Duration) -> Result<(), DemoError> {
     // Out of the session of whoever started it.
     let _ = rustix::process::setsid();
     let path = folder.file("pid");
@@ -131,6 +141,10 @@ pub async fn run(folder: &ServerFolder) -> Result<(), DemoError> {
         home: folder.home(),
         shell: PathBuf::from("/bin/sh"),
     };
+    // Like a machine that is switched on again: what ran when it was stopped runs once more.
+    if fs::remove_file(folder.file(SERVED)).is_ok() {
+        folder.notes("start");
+    }
     let ready = folder.file("ready");
     fs::write(&ready, "").map_err(DemoError::file(&ready))?;
     let used = Arc::new(Mutex::new(Instant::now()));
@@ -139,17 +153,18 @@ pub async fn run(folder: &ServerFolder) -> Result<(), DemoError> {
         Arc::new(move || *activity.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now());
     let result = tokio::select! {
         result = serve(listener, settings, on_activity) => result.map_err(DemoError::from),
-        () = unwanted(&path, &pid, &used) => Ok(()),
+        () = unwanted(&path, &pid, &used, idle) => Ok(()),
         () = super::terminated() => Ok(()),
     };
     // A folder that was made anew belongs to another process.
     if !is_named(&path, &pid) {
         return result;
     }
-    let notes = folder.root().join("bin/notes");
-    if notes.exists() {
-        let _ = Command::new(&notes).arg("stop").stdin(Stdio::null()).status();
+    if folder.notes("status") {
+        let mark = folder.file(SERVED);
+        fs::write(&mark, "").map_err(DemoError::file(&mark))?;
     }
+    folder.notes("stop");
     let _ = fs::remove_file(&ready);
     result
 }
@@ -165,10 +180,10 @@ async fn lock(pid: &File) -> Result<(), DemoError> {
     Err(DemoError::data("this server runs already"))
 }
 
-async fn unwanted(path: &Path, pid: &File, used: &Mutex<Instant>) {
-    let idle = || used.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-    while is_named(path, pid) && idle() < IDLE {
-        tokio::time::sleep(LOOK).await;
+async fn unwanted(path: &Path, pid: &File, used: &Mutex<Instant>, idle: Duration) {
+    let unused = || used.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+    while is_named(path, pid) && unused() < idle {
+        tokio::time::sleep(LOOK.min(idle)).await;
     }
 }
 

@@ -74,8 +74,8 @@ fn words(run: &Run, event: &Event) -> Option<String> {
         Event::ServicesFailed { failure } | Event::RestoreFailed { failure } => line(&failure.words),
         Event::ChecksPassed { findings } => format!("{} checks, all good", findings.len()),
         Event::ChecksFailed { .. } => "checks are not good".to_owned(),
-        Event::BecameStuck { why } => format!("stuck: {}", line(why)),
-        Event::Ended { exit, words } => format!("ends with {exit}: {}", line(words)),
+        Event::BecameStuck { why, .. } => format!("stuck: {}", line(why)),
+        Event::Ended { exit, words, .. } => format!("ends with {exit}: {}", line(words)),
         _ => return None,
     })
 }

@@ -150,6 +150,11 @@ impl<'a> Decoder<'a> {
                 }
                 _ => self.wrong(node, key, kind),
             },
+            Kind::Templated(inner) => {
+                if !node.scalar().is_some_and(|text| text.contains("{{")) {
+                    self.kind(node, inner, key);
+                }
+            }
             Kind::Either(kinds) => match kinds.iter().find(|kind| outline_fits(node, kind)) {
                 Some(kind) => self.kind(node, kind, key),
                 None => self.wrong(node, key, kind),

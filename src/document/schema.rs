@@ -85,6 +85,7 @@ pub fn of_kind(kind: &Kind, templates: bool) -> Json {
             });
         }
         Kind::Shape(shape) => return of_shape(shape, templates),
+        Kind::Templated(kind) => return of_kind(kind, true),
         Kind::Either(kinds) => {
             let each: Vec<Json> = kinds.iter().map(|kind| of_kind(kind, templates)).collect();
             return json!({"anyOf": each});

@@ -74,6 +74,8 @@ pub enum Kind {
     Named(&'static Kind),
     /// A map of its own.
     Shape(&'static Shape),
+    /// This, or a text with `{{ … }}` that yields it once the server is known.
+    Templated(&'static Kind),
     /// Any of these: the first one whose outline (scalar, list, map) fits decides.
     Either(&'static [Kind]),
 }
@@ -155,6 +157,7 @@ impl Kind {
             Self::List(_) => "a list".to_owned(),
             Self::Map(_) | Self::Named(_) => "a map".to_owned(),
             Self::Shape(shape) => format!("a map of the keys of a {}", shape.name),
+            Self::Templated(kind) => kind.wanted(),
             Self::Either(kinds) => kinds.iter().map(Self::wanted).collect::<Vec<_>>().join(", or "),
         }
     }

@@ -47,6 +47,7 @@ fn check(kind: &Kind, value: &Value, key: &str, faults: &mut Vec<String>) {
     let wrong = || format!("`{key}` must be {}, not {}", kind.wanted(), value.kind());
     match (kind, value) {
         (Kind::Any, _) => {}
+        (Kind::Templated(kind), _) => check(kind, value, key, faults),
         (Kind::Shape(shape), _) => shape.check_into(value, faults),
         (Kind::List(inner), Value::List(items)) => {
             items.iter().for_each(|item| check(inner, item, key, faults));

@@ -240,6 +240,7 @@ fn tab_indentation(source: &Source) -> Option<Diagnostic> {
     let mut offset = 0;
     // Inside a block of text or quotes a tab is content; there the parser's word counts.
     let mut block: Option<usize> = None;
+    let mut above = Above::default();
     for line in source.text().split_inclusive('\n') {
         let body = line.trim_start_matches([' ', '\t']);
         let blank = body.trim().is_empty();
@@ -249,22 +250,56 @@ fn tab_indentation(source: &Source) -> Option<Diagnostic> {
             block = None;
         }
         if block.is_none() && !blank && !body.starts_with('#') {
-            if let Some(tab) = indent.find('\t') {
-                let at = Span { start: offset + tab, end: offset + indent.len() };
-                return Some(
-                    Diagnostic::error(source, at, "a tab is used for indentation")
-                        .help("YAML is indented with spaces; replace the tab by two spaces")
-                        .patch("  "),
-                );
+            if indent.contains('\t') {
+                let at = Span { start: offset, end: offset + indent.len() };
+                let wanted = above.indentation_of(body);
+                let help = format!("YAML is indented with spaces; as it stands here, with {wanted} of them");
+                let fault = Diagnostic::error(source, at, "a tab is used for indentation");
+                return Some(fault.help(help).patch(" ".repeat(wanted)));
             }
             let code = body.trim_end();
             if code.ends_with(['|', '>']) || code.ends_with("|-") || code.ends_with(">-") {
                 block = Some(spaces);
             }
+            above.see(spaces, code);
         }
         offset += line.len();
     }
     None
+}
+
+/// What the lines above say about where a line belongs.
+#[derive(Default)]
+struct Above {
+    /// Columns before the last line's own text, behind its dashes.
+    text: usize,
+    /// Whether the last line opens a map or a list.
+    opens: bool,
+    /// Columns before each list's dashes, the innermost last.
+    lists: Vec<usize>,
+}
+
+impl Above {
+    fn see(&mut self, spaces: usize, code: &str) {
+        let text = code.trim_start_matches(['-', ' ']);
+        let is_item = code == "-" || code.starts_with("- ");
+        self.lists.retain(|dash| *dash < spaces);
+        if is_item {
+            self.lists.push(spaces);
+        }
+        self.text = spaces + if is_item { code.len() - text.len() } else { 0 };
+        self.opens = code.split(" #").next().is_some_and(|code| code.trim_end().ends_with(':'));
+    }
+
+    /// Columns that fit before a line: inside what was just opened, beside its list's other items, or
+    /// beside the line above.
+    fn indentation_of(&self, body: &str) -> usize {
+        match (self.opens, self.lists.last()) {
+            (true, _) => self.text + 2,
+            (false, Some(dash)) if body.starts_with("- ") => *dash,
+            (false, _) => self.text,
+        }
+    }
 }
 
 fn syntax(source: &Source, error: &ScanError) -> Diagnostic {

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     model::{ServerName, StepId},
     plan::{PlannedStep, SecretValues},
-    run::{Event, Permit, StepState},
+    run::{Ending, Event, Permit, StepState},
 };
 use futures_util::{StreamExt as _, stream};
 use std::collections::BTreeSet;
@@ -54,8 +54,8 @@ impl Changing<'_> {
         }
         // Never taken for granted: a step that was passed over would end as "done".
         if let Some(step) = self.unsettled() {
-            let why = format!("`{step}` was neither done nor skipped");
-            return self.journal.append(Event::BecameStuck { why }).await;
+            let words = format!("`{step}` was neither done nor skipped");
+            return self.journal.append(Event::stuck(Ending::Other { words })).await;
         }
         let done = if staged { Event::StageStepsCompleted { stage } } else { Event::StepsCompleted };
         self.journal.append(done).await
@@ -70,8 +70,8 @@ impl Changing<'_> {
             match self.loaded.plan.step(&id) {
                 Some(step) => Worker::new(self, &server, vec![step]).settle().await?,
                 None => {
-                    let why = format!("the plan has no step `{id}`, of which a change was begun");
-                    return self.journal.append(Event::BecameStuck { why }).await;
+                    let words = format!("the plan has no step `{id}`, of which a change was begun");
+                    return self.journal.append(Event::stuck(Ending::Other { words })).await;
                 }
             }
         }

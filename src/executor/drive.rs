@@ -15,7 +15,7 @@ use crate::{
     inventory::SecretSource,
     model::{EnvironmentKind, ExitCode, RunId, canonical},
     plan::SecretValues,
-    run::{BackupState, Effect, Event, Evidence, Failure, Goal, Run, decide},
+    run::{BackupState, Effect, Ending, Event, Evidence, Failure, Goal, Run, decide},
     store::Claimed,
 };
 use std::{sync::Arc, time::Duration};
@@ -112,8 +112,8 @@ impl<'a> Driver<'a> {
         if !half_way || ended {
             return Err(error);
         }
-        let why = self.site.redact(&error.to_string());
-        self.journal.append(Event::BecameStuck { why }).await?;
+        let words = self.site.redact(&error.to_string());
+        self.journal.append(Event::stuck(Ending::Other { words })).await?;
         Ok(ExitCode::Stuck)
     }
 
@@ -152,13 +152,13 @@ impl<'a> Driver<'a> {
                 Effect::Over(exit) => return Ok(code(exit)),
                 Effect::Halt(why) => {
                     if run.stuck.is_none() {
-                        self.journal.append(Event::BecameStuck { why }).await?;
+                        self.journal.append(Event::stuck(why)).await?;
                     }
                     fleet.close().await;
                     return Ok(ExitCode::Stuck);
                 }
-                Effect::End(exit, words) => {
-                    self.end(&run, &fleet, exit, words).await?;
+                Effect::End(exit, ending) => {
+                    self.end(&run, &fleet, exit, ending).await?;
                     fleet.close().await;
                     return Ok(exit);
                 }
@@ -206,15 +206,14 @@ impl<'a> Driver<'a> {
             }
             Effect::RecordRejection(by, reason) => {
                 let gate = self.gate_id();
-                let words = format!("rejected by {by}: {reason}");
+                let ending = Ending::Rejected { by: by.clone(), reason: reason.clone() };
                 let event = Event::GateRejected { gate: gate.clone(), by, reason };
-                let ended = Event::Ended { exit: ExitCode::Rejected.number(), words };
+                let ended = Event::ended(ExitCode::Rejected.number(), ending);
                 self.close_gate(vec![event, ended], gate, "rejected").await
             }
             Effect::RecordExpiry => {
                 let gate = self.gate_id();
-                let words = "the time to decide, or the approval, ran out".to_owned();
-                let ended = Event::Ended { exit: ExitCode::Expired.number(), words };
+                let ended = Event::ended(ExitCode::Expired.number(), Ending::Expired);
                 self.close_gate(vec![Event::GateExpired { gate: gate.clone() }, ended], gate, "expired").await
             }
             Effect::Claim(_) => self.claim().await,
@@ -391,9 +390,8 @@ impl<'a> Driver<'a> {
             let (judged, _) = approval::stricter(&in_force, &plan.policy);
             let judged = approval::asking(judged, &self.journal.run().header.asked_by_procedure);
             if judged != self.journal.run().header.judged && self.journal.run().header.goal != Goal::Backup {
-                let words =
-                    "the environment's policy has become stricter since the run was opened".to_owned();
-                return self.journal.append(Event::Ended { exit: ExitCode::Stale.number(), words }).await;
+                let ended = Event::ended(ExitCode::Stale.number(), Ending::PolicyStricter);
+                return self.journal.append(ended).await;
             }
         }
         let servers: Vec<_> =
@@ -409,8 +407,8 @@ impl<'a> Driver<'a> {
             Claimed::HeldBy { run, server, .. } => {
                 if self.journal.run().gate.is_none() {
                     // Nobody's decision is lost with it: it is simply asked for again.
-                    let words = format!("server `{server}` is claimed by run {run}");
-                    self.journal.append(Event::Ended { exit: ExitCode::Claimed.number(), words }).await?;
+                    let ending = Ending::Claimed { server: server.to_string(), run: run.to_string() };
+                    self.journal.append(Event::ended(ExitCode::Claimed.number(), ending)).await?;
                 }
                 Err(ExecutorError::Claimed { run: run.to_string(), server: server.to_string() })
             }

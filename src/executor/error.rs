@@ -135,7 +135,8 @@ impl ExecutorError {
             | Self::Unsigned { .. }
             | Self::Plan(_)
             | Self::Secret(_)
-            | Self::Depot(_) => ExitCode::BadInput,
+            | Self::Depot(_)
+            | Self::Store(StoreError::NoRun { .. }) => ExitCode::BadInput,
             Self::Driven { .. } | Self::Claimed { .. } => ExitCode::Claimed,
             Self::Transport(_) => ExitCode::Unreachable,
             Self::Store(_) | Self::Vault(_) => ExitCode::Failed,
@@ -156,6 +157,10 @@ impl ExecutorError {
                 "see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`"
             )),
             Self::Unproven { .. } => Some("see everything that is wrong with `esclusa audit`".to_owned()),
+            Self::Store(StoreError::NoRun { .. }) => Some(
+                "`esclusa status` shows the open runs, `esclusa history` those that have ended; `latest` is the newest"
+                    .to_owned(),
+            ),
             Self::Transport(error) => error.hint(),
             Self::Vault(error) => error.hint(),
             _ => None,

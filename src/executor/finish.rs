@@ -5,7 +5,8 @@ use crate::{
     approval,
     model::{ExitCode, Language, canonical},
     notify::{Notice, NoticeKind, Recipient},
-    run::{BackupState, Event, Goal, Run},
+    report::endings,
+    run::{BackupState, Ending, Event, Goal, Run},
 };
 
 impl Driver<'_> {
@@ -14,7 +15,7 @@ impl Driver<'_> {
         run: &Run,
         fleet: &Fleet<'_>,
         exit: ExitCode,
-        words: String,
+        ending: Ending,
     ) -> Result<(), ExecutorError> {
         for server in self.loaded.plan.servers.keys() {
             if (run.changed || run.restoring)
@@ -28,8 +29,8 @@ impl Driver<'_> {
             ExitCode::Done if run.header.goal == Goal::Change => self.policy_after(run).await?,
             _ => None,
         };
-        let extra = Extra { outbox: self.ended_notice(run, exit, &words), policy, ..Extra::default() };
-        self.journal.append_with(vec![Event::Ended { exit: exit.number(), words }], extra).await?;
+        let extra = Extra { outbox: self.ended_notice(run, exit, &ending), policy, ..Extra::default() };
+        self.journal.append_with(vec![Event::ended(exit.number(), ending)], extra).await?;
         if exit == ExitCode::Done && matches!(run.backup, BackupState::Verified(_)) {
             self.retain().await;
         }
@@ -56,7 +57,7 @@ impl Driver<'_> {
         canonical(&policy).map(Some).map_err(|error| ExecutorError::document("policy", error))
     }
 
-    fn ended_notice(&self, run: &Run, exit: ExitCode, words: &str) -> Vec<crate::store::Message> {
+    fn ended_notice(&self, run: &Run, exit: ExitCode, ending: &Ending) -> Vec<crate::store::Message> {
         let Some(person) = run.header.requested_by.as_ref().and_then(|name| self.site.people.0.get(name))
         else {
             return Vec::new();
@@ -73,7 +74,7 @@ impl Driver<'_> {
             recipients: vec![Recipient { person: person.name.clone(), mail: person.mail.clone() }],
             language,
             subject,
-            text: words.to_owned(),
+            text: endings::words(Some(ending), &ending.to_string(), language),
             run: run.header.id.clone(),
             environment: environment.clone(),
             system: run.header.system.clone(),

@@ -88,20 +88,29 @@ impl<'a> Fleet<'a> {
             planned.chain(self.plan.jumps.values()).find(|other| other.name.as_str() == name)
         });
         let mut credentials = self.credentials(server).await?;
-        let (server, jump) = (&self.with_key(server), jump.map(|jump| self.with_key(jump)));
-        let connect = |credentials: Credentials| {
-            let jump = jump.clone();
-            async move { Session::connect(server, jump.as_ref(), &credentials, &self.site.options).await }
+        let connect = |credentials: Credentials| async move {
+            Session::connect(server, jump, &credentials, &self.site.options).await
         };
-        let mut session = match connect(credentials.clone()).await {
-            // Nothing that was configured opens the door: a person at the keyboard may.
-            Err(TransportError::LoginRefused { .. })
-                if credentials.password.is_none() && self.site.ask.is_some() =>
-            {
-                credentials.password = self.site.asked("password", &server.name);
-                connect(credentials.clone()).await?
+        let mut session = loop {
+            match connect(credentials.clone()).await {
+                // Nothing that was configured opens the door: a person at the keyboard may. As with
+                // `ssh`, a key is unlocked first, and the password is the last thing.
+                Err(error @ TransportError::LoginRefused { .. }) if self.site.ask.is_some() => {
+                    let (slot, what) = if error.wants_passphrase() {
+                        (&mut credentials.passphrase, "passphrase of the key")
+                    } else {
+                        (&mut credentials.password, "password")
+                    };
+                    if slot.is_some() {
+                        return Err(error.into());
+                    }
+                    *slot = self.site.asked(what, &server.name);
+                    if slot.is_none() {
+                        return Err(error.into());
+                    }
+                }
+                other => break other?,
             }
-            other => other?,
         };
         let may_ask = self.site.ask.is_some() && credentials.sudo_password.is_none();
         if may_ask && server.escalation == Become::Sudo {
@@ -116,15 +125,6 @@ impl<'a> Fleet<'a> {
             session.guard(self.site.store.id(), epoch, false).await?;
         }
         Ok(session)
-    }
-
-    /// A key file that the inventory names relatively lies in the project's folder, wherever the
-    /// caller stands.
-    fn with_key(&self, server: &Server) -> Server {
-        let inside = |file: &String| {
-            if file.starts_with('~') { file.clone() } else { self.site.root.join(file).display().to_string() }
-        };
-        Server { identity_file: server.identity_file.as_ref().map(inside), ..server.clone() }
     }
 
     async fn credentials(&self, server: &Server) -> Result<Credentials, ExecutorError> {

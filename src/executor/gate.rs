@@ -9,6 +9,7 @@ use crate::{
     model::People,
     model::{Digest, Language, Person, PersonName, canonical},
     notify::{Notice, NoticeKind, Recipient},
+    report::moment,
     run::{Event, Run},
     store::{DecisionRow, NewGate},
 };
@@ -91,7 +92,7 @@ impl Site {
         let mut messages = Vec::new();
         for person in self.deciders(gate) {
             let language = person.language.unwrap_or(self.project.language);
-            let (subject, text) = gate_words(kind, language, title, gate);
+            let (subject, text) = gate_words(kind, language, title, gate, &self.project.zone);
             messages.extend(
                 Notice {
                     kind,
@@ -162,8 +163,15 @@ pub fn recorded(row: &DecisionRow, login: bool) -> RecordedDecision {
     }
 }
 
-fn gate_words(kind: NoticeKind, language: Language, title: &str, gate: &Gate) -> (String, String) {
-    let (environment, id, until) = (&gate.environment, &gate.run, gate.decide_by);
+fn gate_words(
+    kind: NoticeKind,
+    language: Language,
+    title: &str,
+    gate: &Gate,
+    zone: &str,
+) -> (String, String) {
+    let (environment, id) = (&gate.environment, &gate.run);
+    let until = format!("{} ({zone})", moment::words(gate.decide_by, zone, language));
     let expiring = kind == NoticeKind::GateExpiring;
     match language {
         Language::Es if expiring => (

@@ -1,6 +1,9 @@
 //! Takes a playbook in: every file that it names and every artifact, by content, into the depot.
 
-use super::{ExecutorError, Site, loaded::source};
+use super::{
+    ExecutorError, Site,
+    loaded::{self, source},
+};
 use crate::{
     depot,
     document::{Diagnostics, Files, Kind},
@@ -121,6 +124,7 @@ pub async fn take_in(site: &Site, wanted: &Wanted) -> Result<Release, ExecutorEr
         artifacts,
         inputs,
     };
+    readable(site, &release).await?;
     store_release(site, &release).await?;
     Ok(release)
 }
@@ -149,8 +153,18 @@ pub async fn take_in_system(site: &Site, system: &SystemName) -> Result<Release,
         artifacts: BTreeMap::new(),
         inputs: BTreeMap::new(),
     };
+    readable(site, &release).await?;
     store_release(site, &release).await?;
     Ok(release)
+}
+
+/// Refuses a release whose documents cannot be read: what the author can mend must not end as a run
+/// that nobody can go on with.
+async fn readable(site: &Site, release: &Release) -> Result<(), ExecutorError> {
+    let refused = |faults: Box<Diagnostics>| {
+        ExecutorError::input_hint(faults.render(false).trim_end(), "mend the file and run `esclusa validate`")
+    };
+    loaded::read(release, &loaded::files(site, release).await?).map(drop).map_err(refused)
 }
 
 async fn store_release(site: &Site, release: &Release) -> Result<(), ExecutorError> {
@@ -371,5 +385,5 @@ async fn verify(site: &Site, digest: Digest, signature: &SignatureSpec) -> Resul
 
 /// The release's files as they are in the depot.
 pub async fn files(site: &Site, release: &Release) -> Result<ReleaseFiles, ExecutorError> {
-    super::loaded::files(site, release).await
+    loaded::files(site, release).await
 }

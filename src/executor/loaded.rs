@@ -78,6 +78,11 @@ pub struct Documents {
 
 /// Parses the documents of a release.
 pub fn documents(release: &Release, files: &ReleaseFiles) -> Result<Documents, ExecutorError> {
+    read(release, files).map_err(|faults| ExecutorError::document("release", faults.render(false)))
+}
+
+/// The same before a release is stored, when what is wrong is the author's to mend.
+pub fn read(release: &Release, files: &ReleaseFiles) -> Result<Documents, Box<Diagnostics>> {
     let mut diagnostics = Diagnostics::default();
     let folder = release.playbook.rsplit_once('/').map_or("", |(folder, _)| folder);
     let sheet = source(files, &format!("{folder}/system.yaml"), &mut diagnostics)
@@ -102,7 +107,7 @@ pub fn documents(release: &Release, files: &ReleaseFiles) -> Result<Documents, E
         (Some(sheet), Some(playbook)) if !diagnostics.has_errors() => {
             Ok(Documents { sheet, playbook, backup })
         }
-        _ => Err(ExecutorError::document("release", diagnostics.render(false))),
+        _ => Err(Box::new(diagnostics)),
     }
 }
 

@@ -38,6 +38,6 @@ pub use journal::{Journal, Watch, load};
 pub use loaded::{Loaded, documents, files, release};
 pub use open::{Opening, Staged, open, plan};
 pub use predict::{Forecast, Shown, ShownStep, forecast};
-pub use site::{Caller, Site};
+pub use site::{Caller, Site, options};
 pub use stage::{Step, is_reached, lead};
 pub use verify::verify;

@@ -59,6 +59,12 @@ pub async fn plan(
     Ok(plan)
 }
 
+/// What the release's playbook is called.
+async fn title(site: &Site, release: &Release) -> Result<Option<String>, ExecutorError> {
+    let files = intake::files(site, release).await?;
+    Ok(loaded::documents(release, &files)?.playbook.title)
+}
+
 /// Opens a run of a release.
 pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<RunId, ExecutorError> {
     let plan = plan(site, release, &opening.environment, &opening.phases).await?;
@@ -125,6 +131,10 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
     if judged.approve.is_some() && opening.goal != Goal::Backup {
         refuse_vacuous_gate(site, &judged).await?;
     }
+    let title = match opening.goal {
+        Goal::Change => title(site, release).await?,
+        Goal::Backup | Goal::Restore { .. } => None,
+    };
     let id = RunId(uuid::Uuid::now_v7().to_string());
     let header = RunHeader {
         format: RUN_FORMAT,
@@ -134,6 +144,7 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         environment: plan.environment.clone(),
         environment_kind: plan.environment_kind,
         playbook: plan.playbook.clone(),
+        title,
         version: release.version(),
         release: release_digest,
         plan: plan.digest().map_err(|error| ExecutorError::document("plan", error))?,

@@ -5,9 +5,13 @@ use crate::{
     approval::{self, Gate, RecordedDecision, Verdict, window},
     backup::spec::Part,
     model::BackupRule,
-    model::{Digest, EnvironmentName, People, PersonName, Role, ServerName, StepId, Timestamp},
+    model::{
+        Digest, EnvironmentName, People, PersonName, Role, ServerName, StepId, Timestamp, Value, canonical,
+    },
     plan::Plan,
-    report::sheet::{BackupShown, EarlierResult, OnFailure, Outcome, Proof, ServerChanges, Sheet},
+    report::sheet::{
+        BackupShown, ChangeLine, EarlierResult, OnFailure, Outcome, Proof, ServerChanges, Sheet,
+    },
     run::{Event, Goal, Run},
     store::{BackupFilter, RunFilter, RunRow, Store},
 };
@@ -100,6 +104,8 @@ pub async fn sheet(store: &Store, asked: &Asked, zone: &str) -> Result<Sheet, Ex
             Goal::Backup => crate::model::PlaybookKind::Backup,
             Goal::Restore { .. } => crate::model::PlaybookKind::Restore,
         },
+        playbook: header.title.clone(),
+        inputs: inputs(plan, header.version.is_some()),
         from_version: run.observed.version.clone(),
         to_version: header.version.clone(),
         requested_by: requester
@@ -123,6 +129,13 @@ pub async fn sheet(store: &Store, asked: &Asked, zone: &str) -> Result<Sheet, Ex
         subject: gate.subject,
         zone: zone.to_owned(),
     })
+}
+
+/// What the caller gave, as it is written; the version has a place of its own.
+fn inputs(plan: &Plan, has_version: bool) -> Vec<(String, String)> {
+    let others = plan.inputs.iter().filter(|(name, _)| !(has_version && *name == "version"));
+    let written = |value: &Value| value.scalar().unwrap_or_else(|| canonical(value).unwrap_or_default());
+    others.map(|(name, value)| (name.clone(), written(value))).collect()
 }
 
 /// The roles for which nobody has approved yet, and who has approved in which role.
@@ -167,8 +180,9 @@ fn changes(shown: &Shown, stale: &[(ServerName, StepId, String)]) -> Vec<ServerC
             .filter(|step| stale.is_empty() || differs.contains(&(server, &step.step)))
             .filter_map(|step| {
                 let words = step.words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-                let line = format!("{}: {}", step.name, words.trim());
-                Some((weight(&step.kind)?, line.chars().take(CHANGE_CHARS_MAX).collect::<String>()))
+                let short = |text: &str| text.chars().take(CHANGE_CHARS_MAX).collect::<String>();
+                let line = ChangeLine { step: short(&step.name), words: short(words.trim()) };
+                Some((weight(&step.kind)?, line))
             })
             .collect();
         lines.sort_by_key(|(weight, _)| *weight);
@@ -230,6 +244,7 @@ async fn backup(
     parts.dedup();
     if let Goal::Restore { backup } = &run.header.goal {
         let taken_at = store.backup(backup).await?.taken_at;
+        parts.retain(|part| *part != Part::Logs);
         return Ok(BackupShown::Safety { taken_at, parts });
     }
     let filter = BackupFilter {

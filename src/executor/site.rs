@@ -82,23 +82,18 @@ impl Site {
         {
             caller.person = people.0.values().find(|p| p.database_login.as_deref() == Some(&login)).cloned();
         }
-        let ssh_config = match project.ssh_config.as_deref() {
-            None => transport::ConfigSource::User,
-            Some("none") => transport::ConfigSource::None,
-            Some(file) => transport::ConfigSource::File(root.join(file)),
-        };
         let mut redactor = Redactor::default();
         if let (Some(name), Some(password)) = (&project.database_password, &password) {
             redactor.learn(name, password.expose_secret());
         }
         Ok(Self {
             root: root.to_owned(),
+            options: options(root, &project),
             project,
             inventory,
             people,
             store,
             depot,
-            options: transport::Options { ssh_config, ..transport::Options::default() },
             redactor: Arc::new(Mutex::new(redactor)),
             caller,
             ask: None,
@@ -221,6 +216,17 @@ impl Site {
     pub fn people_digest(&self) -> Digest {
         approval::people_digest(&self.people)
     }
+}
+
+/// How the connections of a project are made.
+#[must_use]
+pub fn options(root: &Path, project: &Project) -> transport::Options {
+    let ssh_config = match project.ssh_config.as_deref() {
+        None => transport::ConfigSource::User,
+        Some("none") => transport::ConfigSource::None,
+        Some(file) => transport::ConfigSource::File(root.join(file)),
+    };
+    transport::Options { ssh_config, folder: root.to_owned(), ..transport::Options::default() }
 }
 
 /// What tells one machine from another: where it is reached.

@@ -10,7 +10,7 @@ use crate::{
     check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
     model::{RunAs, ServerName},
     plan::PlannedCheck,
-    run::FindingSummary,
+    run::{FindingPart, FindingSummary},
     transport::Frame,
 };
 use futures_util::{StreamExt as _, stream};
@@ -89,12 +89,14 @@ async fn measurements(
         Question::Http { url, timeout_ms, samples, method } => {
             measure::http(&session, url, method, *timeout_ms, *samples).await
         }
-        Question::Tcp { host, port, timeout_ms, samples } => {
-            measure::tcp(&session, host, *port, *timeout_ms, *samples).await
-        }
-        Question::Certificate { host, port, name } => {
-            measure::certificate(&session, host, *port, name.as_deref()).await
-        }
+        Question::Tcp { host, port, timeout_ms, samples } => match port.number() {
+            Some(port) => measure::tcp(&session, host, port, *timeout_ms, *samples).await,
+            None => Ok(unreadable("the port is not known")),
+        },
+        Question::Certificate { host, port, name } => match port.number() {
+            Some(port) => measure::certificate(&session, host, port, name.as_deref()).await,
+            None => Ok(unreadable("the port is not known")),
+        },
         _ => {
             let as_user = check.as_user.clone().map_or(RunAs::Login, RunAs::User);
             let Some(script) = check.script() else {
@@ -113,7 +115,20 @@ fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) ->
         server: server.clone(),
         verdict: word(finding.verdict).to_owned(),
         lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
+        parts: parts(site, check, &finding),
     }
+}
+
+/// The finding's lines with the conditions that they answer: there is one for each.
+fn parts(site: &Site, check: &Check, finding: &Finding) -> Vec<FindingPart> {
+    let pairs = finding.lines.iter().zip(&check.expect);
+    let part = |(line, expectation): (&FindingLine, &check::Expectation)| FindingPart {
+        value: line.value.clone(),
+        found: site.redact(&line.found),
+        wanted: expectation.condition.clone(),
+        source: line.source.clone(),
+    };
+    pairs.map(part).collect()
 }
 
 /// Measurements of a question that could not be asked: unknown, whatever was expected.

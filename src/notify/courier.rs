@@ -1,6 +1,6 @@
 //! Delivers what is due by the project's command, which gets one JSON document on its standard input.
 
-use super::schedule::retry_after;
+use super::schedule::{AGE_SECONDS_MAX, retry_after};
 use crate::store::{OutboxRow, Store, StoreError};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ pub struct Courier {
     command: Vec<String>,
     folder: PathBuf,
     time_limit: Duration,
+    age_seconds_max: i64,
 }
 
 /// What came of one delivery.
@@ -35,6 +36,8 @@ pub struct Delivered {
     pub failed: u32,
     /// Not sent, and never tried again.
     pub given_up: u32,
+    /// Not tried: too old to be news.
+    pub too_old: u64,
 }
 
 /// Says why a message was not sent.
@@ -78,7 +81,7 @@ impl Courier {
     /// A courier that runs `command` in `folder`, the project's.
     #[must_use]
     pub fn new(command: Vec<String>, folder: PathBuf) -> Self {
-        Self { command, folder, time_limit: TIME_LIMIT }
+        Self { command, folder, time_limit: TIME_LIMIT, age_seconds_max: AGE_SECONDS_MAX }
     }
 
     /// The same with another limit for one message.
@@ -87,10 +90,19 @@ impl Courier {
         Self { time_limit, ..self }
     }
 
+    /// The same with another age that a message may have.
+    #[must_use]
+    pub fn no_older_than(self, age_seconds_max: i64) -> Self {
+        Self { age_seconds_max, ..self }
+    }
+
     /// Delivers what is due. A message that cannot be sent is no error of this call: it is tried again
-    /// by the schedule, and given up in the end.
+    /// by the schedule, and given up in the end. What is older than [`AGE_SECONDS_MAX`] is not sent: a
+    /// project that is given its first `notify` does not send years of messages.
     pub async fn deliver_due(&self, store: &Store) -> Result<Delivered, StoreError> {
-        let mut delivered = Delivered::default();
+        let youngest = store.now().await?.plus_seconds(-self.age_seconds_max);
+        let too_old = store.outbox_expire(youngest, "too old to be sent").await?;
+        let mut delivered = Delivered { too_old, ..Delivered::default() };
         for _ in 0..MESSAGES_MAX {
             // One at a time: it stays ours for longer than the command may take.
             let Some(message) = store.outbox_due(1).await?.pop() else { break };

@@ -9,4 +9,4 @@ mod schedule;
 
 pub use courier::{Courier, Delivered, DeliveryError};
 pub use notice::{Notice, NoticeKind, Recipient};
-pub use schedule::{ATTEMPTS_MAX, retry_after};
+pub use schedule::{AGE_SECONDS_MAX, ATTEMPTS_MAX, retry_after};

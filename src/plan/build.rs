@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     backup::{self, BackupSpec, Item, Quiesce, Source},
-    check::{Check, Question},
+    check::{Check, Port, Question},
     expression::{self, Scope},
     inventory::Environment,
-    model::{PlaybookKind, Server, ServerName, Value},
-    playbook::{Playbook, variables},
+    model::{PlaybookKind, Server, ServerName, SystemName, Value},
+    playbook::{Playbook, variables, without_steps},
     system::SystemSheet,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,6 +167,27 @@ fn planned_servers(input: &BuildInput<'_>) -> Result<BTreeMap<ServerName, Planne
     Ok(planned)
 }
 
+/// The names that a system's templates see on a server whatever playbook runs: no inputs, and no
+/// variables of a playbook.
+#[must_use]
+pub fn server_scope(
+    system: &SystemName,
+    sheet: Option<&SystemSheet>,
+    environment: &Environment,
+    server: &Server,
+) -> Scope {
+    let nothing = BTreeMap::new();
+    let playbook = without_steps("", PlaybookKind::Backup, system);
+    let variables = variables::resolve(sheet, &playbook, environment, server, &nothing, &nothing)
+        .into_iter()
+        .map(|(name, resolved)| (name, resolved.value))
+        .collect();
+    let place =
+        Place { name: environment.name.clone(), kind: environment.kind, policy: environment.policy.clone() };
+    let on = PlannedServer { server: server.clone(), variables };
+    render::planning_scope(&on, &place, &nothing, &nothing)
+}
+
 /// Servers of the inventory that lead to the planned ones, and those that lead to them.
 fn jumps(
     environment: &Environment,
@@ -297,22 +318,43 @@ fn planned_checks(
 fn question(question: &Question, scope: &Scope, id: &str) -> Result<Question, PlanError> {
     let place = format!("check `{id}`");
     let one = |text: &String| render_text(text, scope, &place);
+    let not = |key, wanted, rendered: &str| PlanError::Check {
+        check: id.to_owned(),
+        why: format!("`{key}` must be {wanted}, not `{}`", crate::module::printable(rendered, 60)),
+    };
+    let number = |port: &Port| match port {
+        Port::Number(number) => Ok(Port::Number(*number)),
+        Port::Template(text) => {
+            let rendered = one(text)?;
+            let known = Port::parse(&rendered).filter(|port| port.number().is_some());
+            known.ok_or_else(|| not("port", "a whole number from 1 to 65535", &rendered))
+        }
+    };
+    let path = |written: &String| {
+        let rendered = one(written)?;
+        let good = rendered.starts_with('/') && !rendered.split('/').any(|part| part == "..");
+        if good { Ok(rendered) } else { Err(not("path", "an absolute path", &rendered)) }
+    };
     Ok(match question.clone() {
         Question::Http { url, timeout_ms, samples, method } => {
             Question::Http { url: one(&url)?, timeout_ms, samples, method }
         }
         Question::Tcp { host, port, timeout_ms, samples } => {
-            Question::Tcp { host: one(&host)?, port, timeout_ms, samples }
+            Question::Tcp { host: one(&host)?, port: number(&port)?, timeout_ms, samples }
         }
         Question::Service { name } => Question::Service { name: one(&name)? },
         Question::Process { name } => Question::Process { name: one(&name)? },
         Question::Command { run, timeout_ms } => {
             Question::Command { run: words(&run, scope, &place)?, timeout_ms }
         }
-        Question::File { path } => Question::File { path: one(&path)? },
-        Question::Disk { path } => Question::Disk { path: one(&path)? },
+        Question::File { path: written } => Question::File { path: path(&written)? },
+        Question::Disk { path: written } => Question::Disk { path: path(&written)? },
         Question::Memory => Question::Memory,
-        Question::Certificate { host, port, name } => Question::Certificate { host: one(&host)?, port, name },
+        Question::Certificate { host, port, name } => Question::Certificate {
+            host: one(&host)?,
+            port: number(&port)?,
+            name: name.as_ref().map(one).transpose()?,
+        },
         Question::Query { engine, database, sql } => {
             Question::Query { engine, database: one(&database)?, sql: one(&sql)? }
         }

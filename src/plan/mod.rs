@@ -13,7 +13,7 @@ mod render;
 mod steps;
 
 pub use artifact::{ArtifactRequest, RequestedSource, artifact_request, inputs};
-pub use build::{BuildInput, RebuildInput, build, rebuild};
+pub use build::{BuildInput, RebuildInput, build, rebuild, server_scope};
 pub use digests::{
     DEFAULT_PHASE, Place, Plan, PlannedBackup, PlannedCheck, PlannedQuiesce, PlannedServer, PlannedStep,
     PlannedVersion, Stretch,
@@ -78,6 +78,14 @@ pub enum PlanError {
     /// The backup playbook does not fit the environment.
     #[error("backup: {0}")]
     Backup(String),
+    /// A check cannot be asked of a server.
+    #[error("check `{check}`: {why}")]
+    Check {
+        /// The check.
+        check: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// An input is missing, unknown or not as its pattern asks.
     #[error("input `{name}`: {why}")]
     Input {

@@ -31,7 +31,7 @@ const ENTRY: Shape = Shape::new(
         Field::optional("paths", Kind::Texts, "Absolute paths, with everything below them."),
         Field::optional("postgresql", Kind::Text, "A PostgreSQL database."),
         Field::optional("mariadb", Kind::Text, "A MariaDB or MySQL database."),
-        Field::optional("sqlite", Kind::ServerPath, "An SQLite database file."),
+        Field::optional("sqlite", Kind::Templated(&Kind::ServerPath), "An SQLite database file."),
         Field::optional("custom", Kind::Shape(&CUSTOM), "Commands of the author's own."),
     ],
 )

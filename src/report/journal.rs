@@ -1,13 +1,14 @@
 //! Events in words: the same on the screen, in `show` and in reports.
 
 use super::{
-    duration, escape,
+    changes, duration, endings, escape,
     language::{self as states, journal as say},
     moment, size,
 };
 use crate::{
-    model::{Language, Timestamp},
-    run::{Event, FindingSummary, Run, StepEnd},
+    check::Condition,
+    model::{Language, Timestamp, Value},
+    run::{Event, FindingPart, FindingSummary, Run, StepEnd},
 };
 
 /// Longest line of a text from a server or a person, in columns.
@@ -15,12 +16,13 @@ const TEXT_COLUMNS_MAX: usize = 2_000;
 /// Most lines of such a text; what failed is said first or last, the middle is in the output.
 const TEXT_LINES_MAX: usize = 40;
 
-/// The lines that tell an event with its time (UTC) and environment; most are told by one.
+/// The lines that tell an event with its time of day in `zone` and its environment; most are told by
+/// one.
 #[must_use]
-pub fn lines(run: &Run, event: &Event, at: Timestamp, language: Language) -> Vec<String> {
-    let clock = at.to_string().get(11..19).unwrap_or_default().to_owned();
+pub fn lines(run: &Run, event: &Event, at: Timestamp, zone: &str, language: Language) -> Vec<String> {
+    let clock = moment::exact(at, zone).get(11..19).unwrap_or_default().to_owned();
     let environment = &run.header.environment;
-    let words = words(run, event, "UTC", language);
+    let words = words(run, event, zone, language);
     words.into_iter().map(|words| format!("{clock} {environment}: {words}")).collect()
 }
 
@@ -73,11 +75,16 @@ pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<St
         }
         Event::Interrupted => say::event_interrupted(language),
         Event::Resumed { by, .. } => say::event_resumed(language, visible(by)),
-        Event::BecameStuck { why } => say::event_stuck(language, visible(why)),
-        Event::Ended { words, .. } => say::event_ended(language, state(run, language), visible(words)),
+        Event::BecameStuck { why, how } => {
+            say::event_stuck(language, visible(&endings::words(how.as_ref(), why, language)))
+        }
+        Event::Ended { words, how, .. } => {
+            let words = endings::words(how.as_ref(), words, language);
+            say::event_ended(language, state(run, language), visible(&words))
+        }
         Event::Unknown => say::event_unknown(language),
         other => gate(other, zone, language)
-            .or_else(|| backup(other, language))
+            .or_else(|| backup(other, zone, language))
             .or_else(|| step(other, language))
             .unwrap_or_else(|| say::event_unknown(language)),
     };
@@ -97,21 +104,21 @@ fn gate(event: &Event, zone: &str, language: Language) -> Option<String> {
         Event::GateRejected { by, reason, .. } => say::event_rejected(language, by, visible(reason)),
         Event::GateExpired { .. } => say::event_expired(language),
         Event::WindowAwaited { opens: Some(opens) } => {
-            say::event_window(language, moment::words(*opens, zone, language))
+            say::event_window(language, moment::words(*opens, zone, language), visible(zone))
         }
         Event::WindowAwaited { opens: None } => say::event_window_never(language),
         _ => return None,
     })
 }
 
-fn backup(event: &Event, language: Language) -> Option<String> {
+fn backup(event: &Event, zone: &str, language: Language) -> Option<String> {
     Some(match event {
         Event::BackupStarted { backup } => say::event_backup_started(language, visible(backup)),
         Event::BackupItemCopied { item, bytes, .. } => {
             say::event_copied(language, visible(item), size::words(*bytes, language))
         }
         Event::BackupAdmitted { backup, taken_at } => {
-            say::event_backup_admitted(language, visible(backup), taken_at.to_string())
+            say::event_backup_admitted(language, visible(backup), moment::words(*taken_at, zone, language))
         }
         Event::BackupVerified { record } => {
             say::event_backup_verified(language, &record.backup, size::words(record.size, language))
@@ -135,12 +142,19 @@ fn step(event: &Event, language: Language) -> Option<String> {
             say::event_unchanged(language, server, steps.join(", "))
         }
         Event::StepSkipped { server, step, .. } => say::event_skipped(language, server, visible(&step.0)),
-        Event::StepStarted { server, step, attempt: 0 | 1, summary, .. } => {
-            say::event_started(language, server, visible(&step.0), visible(summary))
-        }
-        Event::StepStarted { server, step, attempt, summary, .. } => {
-            say::event_started_again(language, server, visible(&step.0), attempt, visible(summary))
-        }
+        Event::StepStarted { server, step, attempt: 0 | 1, summary, .. } => say::event_started(
+            language,
+            server,
+            visible(&step.0),
+            visible(&changes::words(summary, language)),
+        ),
+        Event::StepStarted { server, step, attempt, summary, .. } => say::event_started_again(
+            language,
+            server,
+            visible(&step.0),
+            attempt,
+            visible(&changes::words(summary, language)),
+        ),
         Event::StepEnded { server, step, end, .. } => {
             let step = visible(&step.0);
             match end {
@@ -190,13 +204,32 @@ pub fn state(run: &Run, language: Language) -> String {
 /// A finding in one line.
 #[must_use]
 pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
-    let lines: Vec<_> = finding.lines.iter().map(|line| visible(line)).collect();
+    let lines: Vec<_> = match (language, finding.parts.as_slice()) {
+        (Language::En, _) | (_, []) => finding.lines.iter().map(|line| visible(line)).collect(),
+        (_, parts) => parts.iter().map(|part| visible(&part_words(part, language))).collect(),
+    };
     let verdict = match finding.verdict.as_str() {
         "good" => say::verdict_good(language),
         "bad" => say::verdict_bad(language),
         _ => say::verdict_unknown(language),
     };
     say::finding(language, visible(&finding.check), &finding.server, verdict, lines.join("; "))
+}
+
+fn part_words(part: &FindingPart, language: Language) -> String {
+    let text = |value: &Value| escape::capped(&value.scalar().unwrap_or_default(), 80);
+    let wanted = match &part.wanted {
+        Condition::Is(value) => say::wanted_is(language, text(value)),
+        Condition::Not(value) => say::wanted_not(language, text(value)),
+        Condition::Contains(part) => say::wanted_contains(language, escape::capped(part, 80)),
+        Condition::Matches(expression) => say::wanted_matches(language, escape::capped(expression, 80)),
+        Condition::Below(limit) => say::wanted_below(language, limit),
+        Condition::Above(limit) => say::wanted_above(language, limit),
+        Condition::AtLeast(limit) => say::wanted_at_least(language, limit),
+        Condition::AtMost(limit) => say::wanted_at_most(language, limit),
+    };
+    let source = part.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    say::found(language, &part.value, &part.found, wanted) + &source
 }
 
 /// Untrusted text: its lines stay lines, nothing in it moves the cursor.
@@ -218,7 +251,7 @@ mod tests {
             BackupRule, Digest, EnvironmentKind, EnvironmentName, Policy, RunId, ServerName, StepId,
             SystemName,
         },
-        run::{Failure, Goal, RunHeader},
+        run::{Ending, Failure, Goal, RunHeader},
     };
 
     const EVIL: &str = "\u{1b}[2J\nAPPROVED\u{202e}";
@@ -241,6 +274,7 @@ mod tests {
             environment: EnvironmentName::parse("test").unwrap(),
             environment_kind: EnvironmentKind::Test,
             playbook: "playbooks/wiki/update.yaml".to_owned(),
+            title: None,
             version: None,
             release: digest,
             plan: digest,
@@ -264,6 +298,12 @@ mod tests {
             server: server.clone(),
             verdict: "bad".to_owned(),
             lines: vec![EVIL.to_owned()],
+            parts: vec![FindingPart {
+                value: EVIL.to_owned(),
+                found: EVIL.to_owned(),
+                wanted: Condition::Contains(EVIL.to_owned()),
+                source: Some(EVIL.to_owned()),
+            }],
         };
         let ended = |end| Event::StepEnded { server: server.clone(), step: step.clone(), attempt: 1, end };
         vec![
@@ -282,17 +322,45 @@ mod tests {
             Event::ChecksFailed { findings: vec![finding] },
             Event::RestoreFailed { failure: failure() },
             Event::Resumed { by: EVIL.to_owned(), epoch: 1 },
-            Event::BecameStuck { why: EVIL.repeat(10_000) },
-            Event::Ended { exit: 1, words: EVIL.to_owned() },
+            Event::stuck(Ending::Other { words: EVIL.repeat(10_000) }),
+            Event::ended(1, Ending::Failed { words: EVIL.to_owned() }),
             Event::Unknown,
         ]
+    }
+
+    #[test]
+    fn moments_are_of_the_zone_that_is_named() {
+        // A Saturday at eight in the evening in Bogotá is a Sunday at one in UTC.
+        let opens = Timestamp(1_795_914_000_000);
+        for (event, language, told) in [
+            (
+                Event::WindowAwaited { opens: Some(opens) },
+                Language::En,
+                "waits for its window, which opens Saturday 28 November 2026, 20:00 (America/Bogota)",
+            ),
+            (
+                Event::WindowAwaited { opens: Some(opens) },
+                Language::Es,
+                "espera su ventana, que abre el sábado 28 de noviembre de 2026, 20:00 (America/Bogota)",
+            ),
+            (
+                Event::BackupAdmitted { backup: "b1".to_owned(), taken_at: opens },
+                Language::En,
+                "backup b1 of Saturday 28 November 2026, 20:00 read back: the policy admits it",
+            ),
+        ] {
+            assert_eq!(
+                lines(&run(), &event, opens, "America/Bogota", language),
+                [format!("20:00:00 test: {told}")]
+            );
+        }
     }
 
     #[test]
     fn every_event_is_told_in_both_languages_and_moves_no_cursor() {
         for event in events() {
             let [es, en] = [Language::Es, Language::En].map(|language| {
-                let told = lines(&run(), &event, Timestamp(0), language).join("\n");
+                let told = lines(&run(), &event, Timestamp(0), "UTC", language).join("\n");
                 assert!(told.starts_with("00:00:00 test: ") && told.len() < 20_000, "{told}");
                 // Lines of a text stay lines, indented under the event that they belong to.
                 assert!(told.lines().skip(1).all(|line| line.starts_with("    ")), "{told}");

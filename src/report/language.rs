@@ -4,6 +4,7 @@
 //! argument that it does not have, does not compile.
 
 use crate::{
+    backup::spec::Part,
     model::{EnvironmentKind, Language, PlaybookKind},
     procedure::ActivityKind,
 };
@@ -43,6 +44,8 @@ texts! {
         en: "{kind} to {to}; the version that is there is unknown",
         es: "{kind} a {to}; no se conoce la versión que hay"
     }
+    playbook_label() { en: "Playbook", es: "Guion" }
+    inputs_label() { en: "Inputs", es: "Datos" }
     requester_label() { en: "Asked by", es: "Solicita" }
     requester_machine(name) { en: "{name} (machine)", es: "{name} (máquina)" }
     reason_label() { en: "Reason", es: "Motivo" }
@@ -112,9 +115,9 @@ texts! {
     valid(length) { en: "{length} from the last approval", es: "{length} desde la última aprobación" }
     window_label() { en: "Window", es: "Ventana" }
     window_any() { en: "at any time", es: "a cualquier hora" }
-    window_open(moment) { en: "open now, until {moment}", es: "abierta ahora, hasta {moment}" }
+    window_open(moment) { en: "open now, until {moment}", es: "abierta ahora, hasta el {moment}" }
     window_open_always() { en: "open now", es: "abierta ahora" }
-    window_closed(moment) { en: "opens {moment}", es: "abre {moment}" }
+    window_closed(moment) { en: "opens {moment}", es: "abre el {moment}" }
     window_never() { en: "NEVER OPENS", es: "NUNCA ABRE" }
     signature_label() { en: "Signature", es: "Firma" }
     signature_signed() { en: "with the SSH key of whoever decides", es: "con la llave SSH de quien decide" }
@@ -137,7 +140,7 @@ texts! {
     // Status of a run.
     state_planned() { en: "planned", es: "planeada" }
     state_waiting_approval(who) { en: "waiting for approval by {who}", es: "espera la aprobación de {who}" }
-    state_waiting_window(moment) { en: "waiting for the window, which opens {moment}", es: "espera la ventana, que abre {moment}" }
+    state_waiting_window(moment) { en: "waiting for the window, which opens {moment}", es: "espera la ventana, que abre el {moment}" }
     state_waiting_window_any() { en: "approved; waiting for the window", es: "aprobada; espera la ventana" }
     state_stale() { en: "stale: more would change than was approved", es: "ya no es lo aprobado: cambiaría más" }
     state_waiting_claim(run) { en: "waiting for run {run}, which holds the servers", es: "espera a la ejecución {run}, que ocupa los servidores" }
@@ -211,6 +214,18 @@ pub fn environment_kind(kind: EnvironmentKind, language: Language) -> &'static s
         (EnvironmentKind::Test, Language::Es) => "pruebas",
         (EnvironmentKind::Production, Language::En) => "production",
         (EnvironmentKind::Production, Language::Es) => "producción",
+    }
+}
+
+/// One of a backup's parts.
+#[must_use]
+pub fn part(part: Part, language: Language) -> String {
+    match part {
+        Part::Packages => part_packages(language),
+        Part::Configuration => part_configuration(language),
+        Part::Databases => part_databases(language),
+        Part::Complementary => part_complementary(language),
+        Part::Logs => part_logs(language),
     }
 }
 

@@ -3,8 +3,10 @@
 //! Everything that a person of the institution reads exists in Spanish and English; everything untrusted
 //! passes through [`escape`]. Knows neither the store nor the terminal: it makes text of plain data.
 
+pub mod changes;
 pub mod deeds;
 pub mod duration;
+pub mod endings;
 pub mod escape;
 pub mod graph;
 pub mod journal;

@@ -17,6 +17,10 @@ pub const CHANGES_SHOWN: usize = 6;
 pub const SERVERS_SHOWN: usize = 8;
 /// Columns of a server's or environment's name.
 pub const NAME_COLUMNS_MAX: usize = 24;
+/// Inputs shown; the others are counted.
+pub const INPUTS_SHOWN: usize = 10;
+/// Longest value of an input shown, in columns.
+pub const INPUT_COLUMNS: usize = 60;
 /// Longest reason shown, in columns.
 pub const REASON_COLUMNS: usize = 400;
 
@@ -31,6 +35,10 @@ pub struct Sheet {
     pub environment_kind: EnvironmentKind,
     /// What is done.
     pub kind: PlaybookKind,
+    /// What the playbook is called, where it says so.
+    pub playbook: Option<String>,
+    /// The caller's values by name, but the version's, which is said above.
+    pub inputs: Vec<(String, String)>,
     /// The version that is there, if it was observed.
     pub from_version: Option<String>,
     /// The version that will be there.
@@ -87,7 +95,16 @@ pub struct ServerChanges {
     /// Steps whose result is there already.
     pub unchanged: usize,
     /// One line for each change, the weightiest first.
-    pub lines: Vec<String>,
+    pub lines: Vec<ChangeLine>,
+}
+
+/// What one step would change.
+#[derive(Debug, Clone)]
+pub struct ChangeLine {
+    /// The step's name, in the author's words.
+    pub step: String,
+    /// What it would change, as the forecast says it; may be empty.
+    pub words: String,
 }
 
 /// What came of the release in another environment.

@@ -1,6 +1,6 @@
 //! What to do next: a pure function of a run's state and of what is so outside of it.
 
-use super::{BackupState, CancelChoice, Goal, Permit, RestorePermit, Run, WayBack};
+use super::{BackupState, CancelChoice, Ending, Goal, Permit, RestorePermit, Run, WayBack};
 use crate::{
     approval::{Approved, Verdict, window::Opening},
     backup::VerifiedBackup,
@@ -62,9 +62,9 @@ pub enum Effect {
     /// Ask the checks.
     Verify,
     /// Stop here; a person is needed. The exit code is 20.
-    Halt(String),
+    Halt(Ending),
     /// The run is over.
-    End(ExitCode, String),
+    End(ExitCode, Ending),
     /// The run was over already.
     Over(u8),
 }
@@ -85,7 +85,7 @@ pub fn decide(run: &Run, evidence: &Evidence) -> Effect {
         return Effect::Over(exit);
     }
     if let Some(why) = &run.stuck {
-        return Effect::Halt(why.clone());
+        return Effect::Halt(Ending::Other { words: why.clone() });
     }
     if let Some((choice, by, _)) = &run.cancel
         && let Some(effect) = cancelled(run, evidence, *choice, by)
@@ -116,11 +116,7 @@ fn backup_alone(run: &Run) -> Effect {
     if run.quiet {
         return start_services(run);
     }
-    if done && run.failure.is_none() {
-        Effect::End(ExitCode::Done, "backup taken and verified".into())
-    } else {
-        failed(run)
-    }
+    if done && run.failure.is_none() { Effect::End(ExitCode::Done, Ending::BackedUp) } else { failed(run) }
 }
 
 fn change(run: &Run, evidence: &Evidence) -> Effect {
@@ -140,8 +136,8 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
     {
         return match run.checks_passed {
             None => Effect::Verify,
-            Some(true) => Effect::End(ExitCode::Done, "nothing to change; all checks good".into()),
-            Some(false) => Effect::End(ExitCode::Failed, "nothing to change, but checks failed".into()),
+            Some(true) => Effect::End(ExitCode::Done, Ending::Unchanged),
+            Some(false) => Effect::End(ExitCode::Failed, Ending::UnchangedAndBad),
         };
     }
     let approved = match ready(run, evidence) {
@@ -161,7 +157,7 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
             (BackupState::Verified(_), Some(backup)) => WayBack::Backup(Box::new(backup.clone())),
             (BackupState::Admitted(backup), _) => WayBack::Older(backup.clone()),
             (BackupState::Verified(_), None) => {
-                return Effect::Halt("the run's own backup cannot be opened".into());
+                return Effect::Halt(Ending::OwnBackupClosed);
             }
             _ => return Effect::TakeBackup(Authority::Approved(approved)),
         }
@@ -179,7 +175,7 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
     match run.checks_passed {
         None => Effect::Verify,
         Some(true) if goes_on => Effect::AwaitStage,
-        Some(true) => Effect::End(ExitCode::Done, "done; all checks good".into()),
+        Some(true) => Effect::End(ExitCode::Done, Ending::Done),
         Some(false) => undo(run, evidence),
     }
 }
@@ -194,10 +190,10 @@ fn ready(run: &Run, evidence: &Evidence) -> Result<Approved, Effect> {
         return Err(Effect::Predict);
     }
     if !run.stale.is_empty() && run.gate.is_some() {
-        return Err(Effect::End(ExitCode::Stale, "more would change than was approved".into()));
+        return Err(Effect::End(ExitCode::Stale, Ending::MoreThanApproved));
     }
     if run.stale_times > STALE_TIMES_MAX {
-        return Err(Effect::End(ExitCode::Stale, "the servers change while they are looked at".into()));
+        return Err(Effect::End(ExitCode::Stale, Ending::ServersChange));
     }
     let started = run.changed || run.rechecked || run.safety.is_some();
     let approved = approval(run, evidence, started)?;
@@ -243,29 +239,30 @@ fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, E
             Ok(approved.clone())
         }
         Some(Verdict::Rejected { by, .. }) if started => {
-            Err(Effect::Halt(format!("{by} rejected after the change had begun; resume or cancel")))
+            Err(Effect::Halt(Ending::RejectedLate { by: by.clone() }))
         }
         Some(Verdict::Rejected { .. } | Verdict::Expired) if run.quiet => Err(start_services(run)),
         Some(Verdict::Rejected { by, reason }) => Err(Effect::RecordRejection(by.clone(), reason.clone())),
         Some(Verdict::Expired) => Err(Effect::RecordExpiry),
         Some(Verdict::Void(why)) if started => {
-            Err(Effect::Halt(format!("the approval no longer holds: {why}")))
+            Err(Effect::Halt(Ending::ApprovalVoid { why: why.to_string() }))
         }
-        Some(Verdict::Void(_)) => {
-            Err(Effect::End(ExitCode::Stale, "the people file changed after the gate was opened".into()))
-        }
+        Some(Verdict::Void(_)) => Err(Effect::End(ExitCode::Stale, Ending::PeopleChanged)),
         Some(Verdict::Open { .. }) | None => Err(Effect::AwaitDecision),
     }
 }
 
 fn lost_server(run: &Run, lost: &str) -> Effect {
     if run.changed {
-        let owed = if run.header.judged.restore_on_failure { "; restore owed" } else { "" };
-        Effect::Halt(format!("{lost}{owed}"))
+        let words = lost.to_owned();
+        Effect::Halt(match run.header.judged.restore_on_failure {
+            true => Ending::RestoreOwed { words },
+            false => Ending::Other { words },
+        })
     } else if run.quiet {
-        Effect::Halt(format!("{lost}; services may be stopped"))
+        Effect::Halt(Ending::LostStopped { words: lost.to_owned() })
     } else {
-        Effect::End(ExitCode::Unreachable, format!("{lost}; nothing was changed"))
+        Effect::End(ExitCode::Unreachable, Ending::Unreached { words: lost.to_owned() })
     }
 }
 
@@ -286,13 +283,13 @@ fn undo(run: &Run, evidence: &Evidence) -> Effect {
 
 fn restore(run: &Run, evidence: &Evidence) -> Effect {
     if let Some(lost) = &run.lost {
-        return Effect::Halt(format!("{lost}; restore owed"));
+        return Effect::Halt(Ending::RestoreOwed { words: lost.clone() });
     }
     if run.flights().next().is_some() {
         return Effect::Settle;
     }
     let Some(backup) = evidence.backup.clone() else {
-        return Effect::Halt("the backup to put back cannot be opened".into());
+        return Effect::Halt(Ending::BackupClosed);
     };
     if !run.restore_completed {
         if !run.quiet || !run.quiesced {
@@ -309,26 +306,26 @@ fn restore(run: &Run, evidence: &Evidence) -> Effect {
     let by_hand = matches!(run.header.goal, Goal::Restore { .. });
     match run.checks_passed {
         None => Effect::Verify,
-        Some(true) if by_hand => Effect::End(ExitCode::Done, "restored; all checks good".into()),
-        Some(true) => Effect::End(
-            ExitCode::Restored,
-            "failed; the previous state is back and its checks are good".into(),
-        ),
-        Some(false) => Effect::Halt("the previous state was put back, but its checks are not good".into()),
+        Some(true) if by_hand => Effect::End(ExitCode::Done, Ending::Restored),
+        Some(true) => Effect::End(ExitCode::Restored, Ending::WentBack),
+        Some(false) => Effect::Halt(Ending::BackAndBad),
     }
 }
 
 fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> Option<Effect> {
-    let over = || Effect::End(ExitCode::Interrupted, format!("cancelled by {by}"));
+    let over = || Effect::End(ExitCode::Interrupted, Ending::Cancelled { by: by.to_owned() });
     if let Some(lost) = &run.lost {
-        return Some(Effect::Halt(lost.clone()));
+        return Some(Effect::Halt(Ending::Other { words: lost.clone() }));
     }
     if run.flights().next().is_some() {
         return Some(Effect::Settle);
     }
     if let (Some(failure), CancelChoice::Keep | CancelChoice::End) = (&run.services_failure, choice) {
         // It was tried once more; the run does not hold its servers for ever because of it.
-        return Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; {}", failure.words)));
+        return Some(Effect::End(
+            ExitCode::Failed,
+            Ending::CancelledStopped { by: by.to_owned(), words: failure.words.clone() },
+        ));
     }
     match choice {
         _ if !run.changed && run.quiet => Some(start_services(run)),
@@ -337,23 +334,21 @@ fn cancelled(run: &Run, evidence: &Evidence, choice: CancelChoice, by: &str) -> 
             Some(restore(run, evidence))
         }
         CancelChoice::Restore if run.observed.absent || !matches!(run.backup, BackupState::Verified(_)) => {
-            Some(Effect::Halt("there is no backup of this run to put back; cancel with `--keep`".into()))
+            Some(Effect::Halt(Ending::NothingToPutBack))
         }
         CancelChoice::Restore => Some(restore(run, evidence)),
         CancelChoice::Keep if run.quiet => Some(start_services(run)),
         CancelChoice::Keep => {
-            Some(Effect::End(ExitCode::Failed, format!("cancelled by {by}; left as it is")))
+            Some(Effect::End(ExitCode::Failed, Ending::CancelledAsItIs { by: by.to_owned() }))
         }
-        CancelChoice::End => {
-            Some(Effect::Halt("the run has changed something: cancel it with `--restore` or `--keep`".into()))
-        }
+        CancelChoice::End => Some(Effect::Halt(Ending::Undecided)),
     }
 }
 
 /// Starts what was stopped, once; a service that does not start again needs a person.
 fn start_services(run: &Run) -> Effect {
     match &run.services_failure {
-        Some(failure) => Effect::Halt(failure.words.clone()),
+        Some(failure) => Effect::Halt(Ending::Other { words: failure.words.clone() }),
         None => Effect::StartServices,
     }
 }
@@ -362,5 +357,5 @@ fn failed(run: &Run) -> Effect {
     let (words, unreachable) = run.failure.as_ref().map_or(("failed".to_owned(), false), |failure| {
         (failure.words.clone(), failure.unreachable && !run.changed)
     });
-    Effect::End(if unreachable { ExitCode::Unreachable } else { ExitCode::Failed }, words)
+    Effect::End(if unreachable { ExitCode::Unreachable } else { ExitCode::Failed }, Ending::Failed { words })
 }

@@ -3,10 +3,11 @@
 //! Every event is a past participle: it says what has been decided or has happened. `…Started`
 //! events are appended before the act, their pair after it, so that a fault in between is seen.
 
-use super::Stage;
+use super::{Ending, Stage};
 use crate::{
     approval::Gate,
     backup::VerifiedBackupRecord,
+    check::Condition,
     model::{Digest, PersonName, ServerName, StepId, Timestamp},
     plan::Prediction,
 };
@@ -115,9 +116,18 @@ pub enum Event {
     /// A process took the run up again.
     Resumed { by: String, epoch: u64 },
     /// Needs a person: why.
-    BecameStuck { why: String },
+    BecameStuck {
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        how: Option<Ending>,
+    },
     /// The run is over.
-    Ended { exit: u8, words: String },
+    Ended {
+        exit: u8,
+        words: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        how: Option<Ending>,
+    },
     /// An event of a later version, which this one cannot act on.
     #[serde(other)]
     Unknown,
@@ -180,11 +190,39 @@ pub struct FindingSummary {
     pub server: ServerName,
     /// `good`, `bad` or `unknown`.
     pub verdict: String,
-    /// What was found, a line for each expectation.
+    /// What was found, a line for each expectation, in English.
     pub lines: Vec<String>,
+    /// The same in parts, for readers of another language; nothing in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<FindingPart>,
+}
+
+/// What was found of one expectation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingPart {
+    /// The value's name: `time.p95`.
+    pub value: String,
+    /// What was measured, or why it is not known.
+    pub found: String,
+    /// What was wanted.
+    pub wanted: Condition,
+    /// Where the figure comes from.
+    pub source: Option<String>,
 }
 
 impl Event {
+    /// The run is over.
+    #[must_use]
+    pub fn ended(exit: u8, ending: Ending) -> Self {
+        Self::Ended { exit, words: ending.to_string(), how: Some(ending) }
+    }
+
+    /// The run needs a person.
+    #[must_use]
+    pub fn stuck(ending: Ending) -> Self {
+        Self::BecameStuck { why: ending.to_string(), how: Some(ending) }
+    }
+
     /// The event's name in the journal.
     #[must_use]
     pub fn name(&self) -> String {

@@ -35,6 +35,9 @@ pub struct RunHeader {
     pub environment_kind: EnvironmentKind,
     /// The playbook's path.
     pub playbook: String,
+    /// What the playbook is called, where it says so and the run is of its steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// The release's version, for people.
     pub version: Option<String>,
     /// Digest of the release.

@@ -5,6 +5,7 @@
 //! holds and from a way back. This folder knows no servers, no database and no clock.
 
 mod decide;
+mod ending;
 mod event;
 mod header;
 mod permit;
@@ -16,7 +17,8 @@ mod state;
 mod tests;
 
 pub use decide::{Effect, Evidence, decide};
-pub use event::{CancelChoice, Event, Failure, FindingSummary, Observed, StepEnd};
+pub use ending::Ending;
+pub use event::{CancelChoice, Event, Failure, FindingPart, FindingSummary, Observed, StepEnd};
 pub use header::{Goal, RunHeader};
 pub use permit::{Permit, RestorePermit, WayBack};
 pub use phase::{BackupState, InFlight, Phase, StepState};

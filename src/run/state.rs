@@ -1,8 +1,8 @@
 //! The state of a run: the fold over its journal.
 
 use super::{
-    BackupState, CancelChoice, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase, RunHeader,
-    Stage, StepEnd, StepState,
+    BackupState, CancelChoice, Ending, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase,
+    RunHeader, Stage, StepEnd, StepState,
 };
 use crate::{
     approval::Gate,
@@ -115,6 +115,8 @@ pub struct Run {
     pub cancel: Option<(CancelChoice, String, String)>,
     /// Why it needs a person.
     pub stuck: Option<String>,
+    /// What its end, or what it is stuck for, is; nothing in journals of earlier versions.
+    pub ending: Option<Ending>,
     /// How it ended: exit code and words.
     pub ended: Option<(u8, String)>,
 }
@@ -169,6 +171,7 @@ impl Run {
             restore_completed: false,
             cancel: None,
             stuck: None,
+            ending: None,
             ended: None,
         }
     }
@@ -275,6 +278,7 @@ impl Run {
             Event::SafetyCopyTaken { backup, .. } => self.safety = Some(backup.clone()),
             Event::SafetyCopyFailed { failure } | Event::RestoreFailed { failure } => {
                 self.stuck = Some(failure.words.clone());
+                self.ending = None;
             }
             Event::ItemRestoreStarted { .. } => self.changed = true,
             Event::Unknown | Event::Interrupted => {}
@@ -294,8 +298,14 @@ impl Run {
                 self.lost = None;
             }
             Event::Resumed { .. } => self.resumed(),
-            Event::BecameStuck { why } => self.stuck = Some(why.clone()),
-            Event::Ended { exit, words } => self.ended = Some((*exit, words.clone())),
+            Event::BecameStuck { why, how } => {
+                self.stuck = Some(why.clone());
+                self.ending.clone_from(how);
+            }
+            Event::Ended { exit, words, how } => {
+                self.ended = Some((*exit, words.clone()));
+                self.ending.clone_from(how);
+            }
             step => self.fold_step(step),
         }
     }

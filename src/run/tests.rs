@@ -32,6 +32,7 @@ fn header(goal: Goal, gated: bool, older: bool) -> RunHeader {
         environment: EnvironmentName::parse("production").unwrap(),
         environment_kind: kind,
         playbook: "playbooks/wiki/update.yaml".into(),
+        title: None,
         version: None,
         release: Digest::of(b"release"),
         plan: Digest::of(b"plan"),
@@ -114,6 +115,7 @@ impl World {
                 server: server(),
                 verdict: verdict.into(),
                 lines: Vec::new(),
+                parts: Vec::new(),
             }]
         };
         match effect {
@@ -143,12 +145,12 @@ impl World {
             }
             Effect::RecordRejection(by, reason) => vec![
                 Event::GateRejected { gate: "g1".into(), by: by.clone(), reason: reason.clone() },
-                Event::Ended { exit: 11, words: "rejected".into() },
+                Event::Ended { exit: 11, words: "rejected".into(), how: None },
             ],
             Effect::RecordExpiry => {
                 vec![
                     Event::GateExpired { gate: "g1".into() },
-                    Event::Ended { exit: 12, words: "expired".into() },
+                    Event::Ended { exit: 12, words: "expired".into(), how: None },
                 ]
             }
             Effect::AwaitWindow(opens) => vec![Event::WindowAwaited { opens: *opens }],
@@ -245,7 +247,7 @@ impl World {
                 0 => vec![Event::ChecksFailed { findings: finding("bad") }],
                 _ => vec![Event::ChecksPassed { findings: finding("good") }],
             },
-            Effect::End(exit, words) => vec![Event::Ended { exit: exit.number(), words: words.clone() }],
+            Effect::End(exit, words) => vec![Event::ended(exit.number(), words.clone())],
             // The procedure: a copy alone, stages with and without services and checks, a no, a yes.
             Effect::AwaitStage => {
                 assert!(run.is_held(), "{run:?}");
@@ -264,7 +266,7 @@ impl World {
                     }],
                 }
             }
-            Effect::Halt(why) if run.stuck.is_none() => vec![Event::BecameStuck { why: why.clone() }],
+            Effect::Halt(why) if run.stuck.is_none() => vec![Event::stuck(why.clone())],
             Effect::AwaitDecision | Effect::Halt(_) | Effect::Over(_) => Vec::new(),
         }
     }

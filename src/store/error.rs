@@ -37,6 +37,12 @@ pub enum StoreError {
         /// What was looked for.
         what: String,
     },
+    /// A caller's word names no run, or several.
+    #[error("{words}")]
+    NoRun {
+        /// Why it names none.
+        words: String,
+    },
     /// The store's state does not admit it; trying again does not help.
     #[error("{what}")]
     Conflict {
@@ -70,6 +76,11 @@ impl StoreError {
     /// Something that was looked for and is not there.
     pub(super) fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into() }
+    }
+
+    /// A word that names no run.
+    pub(super) fn no_run(words: impl Into<String>) -> Self {
+        Self::NoRun { words: words.into() }
     }
 
     /// A state that does not admit what was asked.

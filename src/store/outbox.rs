@@ -53,6 +53,18 @@ impl Store {
         Ok(due)
     }
 
+    /// Gives up every message that is due and was stored before `before`, and says how many there were.
+    /// One that a courier has in hand is its own.
+    pub async fn outbox_expire(&self, before: Timestamp, why: &str) -> Result<u64> {
+        let mut write = self.database.write().await?;
+        let sql = "UPDATE outbox SET state = 'given_up', last_error = COALESCE(last_error, $2)
+            WHERE state = 'waiting' AND created_at < $1 AND due_at <= $3";
+        let now = write.now().await?;
+        let expired = write.execute(sql, binds![before, why, now]).await?;
+        write.commit().await?;
+        Ok(expired)
+    }
+
     /// Notes that a message was sent.
     pub async fn outbox_done(&self, id: &str) -> Result<()> {
         let mut write = self.database.write().await?;

@@ -172,23 +172,24 @@ impl Store {
     pub async fn find_run(&self, text: &str) -> Result<RunRow> {
         if text == "latest" {
             let filter = RunFilter { limit: Some(1), ..RunFilter::default() };
-            return self.runs(&filter).await?.pop().ok_or_else(|| StoreError::not_found("any run"));
+            let newest = self.runs(&filter).await?.pop();
+            return newest.ok_or_else(|| StoreError::no_run("there is no run yet"));
         }
         let text = text.to_ascii_lowercase();
         if text.is_empty() || !text.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-            return Err(StoreError::conflict(format!(
-                "`{}` is not the start of a run's id; `latest` is the newest run",
+            return Err(StoreError::no_run(format!(
+                "`{}` is not the start of a run's id",
                 text.escape_default()
             )));
         }
         let sql = "SELECT * FROM runs WHERE id LIKE $1 ORDER BY opened_seq DESC LIMIT 3";
         let found = self.database.read(sql, binds![format!("{text}%")]).await?;
         match found.as_slice() {
-            [] => Err(unknown(&text)),
+            [] => Err(StoreError::no_run(format!("no run's id starts with `{text}`"))),
             [only] => row(only),
             several => {
                 let ids: Result<Vec<String>> = several.iter().map(|row| row.text("id")).collect();
-                Err(StoreError::conflict(format!(
+                Err(StoreError::no_run(format!(
                     "several runs start with `{text}`, such as `{}`; write more of the id",
                     ids?.join("`, `")
                 )))

@@ -2,11 +2,12 @@
 
 use super::sheet_file::selector;
 use crate::{
-    check::{Check, Condition, Expectation, Question, groups},
+    check::{Check, Condition, Expectation, Port, Question, groups},
     document::{Decoder, Field, Kind, Node, Shape, quantity},
     model::name,
 };
 
+const PORT: Kind = Kind::Templated(&Kind::Integer(1, 65_535));
 const HTTP: Shape = Shape::new(
     "http question",
     "An HTTP request from the server: `status`, `body`, `time`.",
@@ -23,7 +24,7 @@ const TCP: Shape = Shape::new(
     "A TCP connection from the server: `open`, `time`.",
     &[
         Field::optional("host", Kind::Text, "`localhost` by default."),
-        Field::required("port", Kind::Integer(1, 65_535), "The port."),
+        Field::required("port", PORT, "The port."),
         Field::optional("timeout", Kind::Duration, "Time limit of one connection, `5s` by default."),
         Field::optional("samples", Kind::Integer(1, 1000), "How many connections, 1 by default."),
     ],
@@ -53,13 +54,13 @@ const COMMAND: Shape = Shape::new(
 const FILE: Shape = Shape::new(
     "file question",
     "A file: `exists`, `size`, `mode`, `owner`, `age`, `content`.",
-    &[Field::required("path", Kind::ServerPath, "The file.")],
+    &[Field::required("path", Kind::Templated(&Kind::ServerPath), "The file.")],
 )
 .short("path");
 const DISK: Shape = Shape::new(
     "disk question",
     "The file system that holds a path: `free`, `used`.",
-    &[Field::required("path", Kind::ServerPath, "The path.")],
+    &[Field::required("path", Kind::Templated(&Kind::ServerPath), "The path.")],
 )
 .short("path");
 const MEMORY: Shape = Shape::new("memory question", "Memory: `total`, `available`.", &[]);
@@ -68,7 +69,7 @@ const CERTIFICATE: Shape = Shape::new(
     "A TLS certificate: `days_left`, `subject`, `issuer`.",
     &[
         Field::required("host", Kind::Text, "Where it is served."),
-        Field::optional("port", Kind::Integer(1, 65_535), "443 by default."),
+        Field::optional("port", PORT, "443 by default."),
         Field::optional("name", Kind::Text, "Server name that is asked for."),
     ],
 )
@@ -187,7 +188,7 @@ fn question(node: &Node) -> Option<Question> {
     if let Some(entry) = at("tcp", &TCP) {
         return Some(Question::Tcp {
             host: entry.text("host").unwrap_or_else(|| "localhost".to_owned()),
-            port: entry.number("port")?,
+            port: Port::parse(&entry.text("port")?)?,
             timeout_ms: timeout(&entry, 5_000),
             samples: entry.number("samples").unwrap_or(1),
         });
@@ -198,7 +199,7 @@ fn question(node: &Node) -> Option<Question> {
     if let Some(entry) = at("certificate", &CERTIFICATE) {
         return Some(Question::Certificate {
             host: entry.text("host")?,
-            port: entry.number("port").unwrap_or(443),
+            port: entry.text("port").map_or(Some(Port::Number(443)), |text| Port::parse(&text))?,
             name: entry.text("name"),
         });
     }

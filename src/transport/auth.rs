@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Largest key file that is read, in bytes.
 const KEY_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Why a key file was not offered.
+pub(super) const LOCKED: &str = "it needs a passphrase";
 /// Most rounds of questions that a server may ask.
 const QUESTION_ROUNDS_MAX: usize = 8;
 
@@ -125,8 +127,7 @@ impl Login<'_> {
         }) {
             Ok(key) => key,
             Err(_) => {
-                let cause =
-                    if passphrase.is_some() { "its passphrase is wrong" } else { "it needs a passphrase" };
+                let cause = if passphrase.is_some() { "its passphrase is wrong" } else { LOCKED };
                 self.tried.push(format!("{name} ({cause})"));
                 return false;
             }

@@ -35,7 +35,8 @@ impl Route {
     pub(super) async fn of_server(server: &Server, options: &Options) -> Result<Self, TransportError> {
         let mut route = Self::resolve(&server.address, server.user.as_deref(), server.port, options).await?;
         if let Some(file) = &server.identity_file {
-            route.identities.insert(0, expand_home(file, &options.home));
+            // An absolute path, or one that begins with `~`, stands for itself.
+            route.identities.insert(0, options.folder.join(expand_home(file, &options.home)));
         }
         Ok(route)
     }

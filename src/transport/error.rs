@@ -211,6 +211,12 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// Whether the login was refused while a key file stayed closed, for want of its passphrase.
+    #[must_use]
+    pub fn wants_passphrase(&self) -> bool {
+        matches!(self, Self::LoginRefused { tried, .. } if tried.contains(super::auth::LOCKED))
+    }
+
     /// Whether it is certain that nothing was done on the server.
     #[must_use]
     pub fn nothing_done(&self) -> bool {

@@ -34,6 +34,8 @@ pub struct Options {
     pub agent: Option<PathBuf>,
     /// Login name where nobody says one.
     pub user: String,
+    /// Where the relative key files of the inventory lie: the project's folder.
+    pub folder: PathBuf,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             home,
             agent: std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             user: user.unwrap_or_else(|| "root".to_owned()),
+            folder: PathBuf::new(),
         }
     }
 }

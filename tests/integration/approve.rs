@@ -146,8 +146,9 @@ async fn a_signature_over_another_subject_counts_nowhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_its_time_a_gate_takes_no_approval() {
-    // Long enough that production's window opens meanwhile, whatever day it is.
-    let ground = Ground::new("{each: [director], decide_within: 1s, valid_for: 7d}");
+    let ground = Ground::new("{each: [director], decide_within: 1s, valid_for: 24h}");
+    // On most days its window would not open before an approval runs out, which is refused by itself.
+    ground.edit("inventory.yaml", "      window: {days: [sat, sun], hours: \"20:00-06:00\"}\n", "");
     let run = ground.waiting().await;
     tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     refuses(&ground.decide(&run, "ana", "approve", "late"), 12, &Refusal::Expired);

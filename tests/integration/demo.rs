@@ -1,6 +1,9 @@
 //! The demonstration from end to end: servers, gate, backup, promotion, restore; and the promises
 //! under `kill -9`, after every event of production's update.
 
+mod answers;
+mod idle;
+mod keyboard;
 mod killed;
 pub mod stage;
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod asked;
+
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
 use esclusa::transport::*;
@@ -1254,31 +1256,37 @@ impl russh::server::Handler for Porter {
     }
 }
 
+/// Lets a porter stand at a port; its public key beside it.
+async fn porter(interactive: bool) -> (u16, String) {
+    let (key, public) = generate_key("host").unwrap();
+    let config = Arc::new(russh::server::Config {
+        keys: vec![russh::keys::PrivateKey::from_openssh(key.as_bytes()).unwrap()],
+        auth_rejection_time: Duration::from_millis(1),
+        ..Default::default()
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let config = config.clone();
+            tokio::spawn(async move {
+                let porter = Porter { interactive };
+                if let Ok(session) = russh::server::run_stream(config, stream, porter).await {
+                    let _ = session.await;
+                }
+            });
+        }
+    });
+    (port, public.to_string())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_are_sent_where_keys_are_not_accepted() {
     let mut place = embedded().await;
     for interactive in [false, true] {
-        let (key, public) = generate_key("host").unwrap();
-        let config = Arc::new(russh::server::Config {
-            keys: vec![russh::keys::PrivateKey::from_openssh(key.as_bytes()).unwrap()],
-            auth_rejection_time: Duration::from_millis(1),
-            ..Default::default()
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        place.server.port = Some(listener.local_addr().unwrap().port());
+        let (port, public) = porter(interactive).await;
+        place.server.port = Some(port);
         place.server.host_keys = vec![HostKey(bare(&public))];
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let config = config.clone();
-                tokio::spawn(async move {
-                    if let Ok(session) =
-                        russh::server::run_stream(config, stream, Porter { interactive }).await
-                    {
-                        let _ = session.await;
-                    }
-                });
-            }
-        });
         for (password, right) in [(None, false), (Some("wrong"), false), (Some("right"), true)] {
             let credentials = Credentials { password: password.map(Into::into), ..Credentials::default() };
             let error =

@@ -5,10 +5,11 @@ use crate::{
     cli::project::Read,
     document::{Diagnostics, Files as _, Severity, Source},
     executor::ProjectFiles,
-    expression::selector::Selector,
+    expression::{self, selector::Selector},
     inventory::Environment,
-    model::ServerName,
-    module, playbook,
+    model::{ServerName, SystemName},
+    module, plan, playbook,
+    system::{SystemSheet, parse_sheet},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +36,11 @@ pub fn needs(read: &Read, environment: &Environment) -> Needs {
     names.sort();
     for system in names.iter().take(SYSTEMS_MAX) {
         let base = format!("{}/{system}", read.project.playbooks);
+        let sheet = needs.sheet(&files, &format!("{base}/system.yaml"));
         for kind in ["install", "update", "maintenance"] {
             needs.steps(&files, &format!("{base}/{kind}.yaml"), environment);
         }
-        needs.backup(&files, &format!("{base}/backup.yaml"), environment);
+        needs.backup(&files, &format!("{base}/backup.yaml"), environment, sheet.as_ref());
     }
     needs
 }
@@ -62,7 +64,18 @@ impl Needs {
         }
     }
 
-    fn backup(&mut self, files: &ProjectFiles, path: &str, environment: &Environment) {
+    /// The data sheet; what is wrong with it is `validate`'s to say, its variables are wanted.
+    fn sheet(&mut self, files: &ProjectFiles, path: &str) -> Option<SystemSheet> {
+        parse_sheet(&self.source(files, path)?, &mut Diagnostics::default())
+    }
+
+    fn backup(
+        &mut self,
+        files: &ProjectFiles,
+        path: &str,
+        environment: &Environment,
+        sheet: Option<&SystemSheet>,
+    ) {
         let Some(source) = self.source(files, path) else { return };
         let mut faults = Diagnostics::default();
         let spec = playbook::parse_backup(&source, &mut faults);
@@ -71,7 +84,6 @@ impl Needs {
         for (_, part) in &spec.parts {
             let PartSpec::Entries(entries) = part else { continue };
             for entry in entries {
-                let own;
                 let tools: &[&str] = match &entry.source {
                     Copied::Apt(_) => &["dpkg-query", "apt-get"],
                     Copied::Paths(_) => &["tar"],
@@ -79,8 +91,8 @@ impl Needs {
                     Copied::Mariadb(_) => &["mariadb-dump|mysqldump", "mariadb|mysql"],
                     Copied::Sqlite(_) => &["sqlite3"],
                     Copied::Custom { dump, .. } => {
-                        own = dump.first().map(String::as_str);
-                        own.as_slice()
+                        self.command(environment, &entry.at, dump, (&spec.system, sheet));
+                        continue;
                     }
                 };
                 self.add(environment, &entry.at, tools.iter().copied());
@@ -93,6 +105,24 @@ impl Needs {
         for server in environment.servers.values().filter(|one| selector.selects(&environment.name, one)) {
             let all = self.tools.entry(server.name.clone()).or_default();
             all.extend(tools.clone().map(str::to_owned));
+        }
+    }
+
+    /// The program of a command: its first word, with the variables of each server in their places. One
+    /// that hangs on an input is known only when it runs.
+    fn command(
+        &mut self,
+        environment: &Environment,
+        at: &str,
+        words: &[String],
+        (system, sheet): (&SystemName, Option<&SystemSheet>),
+    ) {
+        let (Ok(selector), Some(program)) = (Selector::parse(at), words.first()) else { return };
+        for server in environment.servers.values().filter(|one| selector.selects(&environment.name, one)) {
+            let scope = plan::server_scope(system, sheet, environment, server);
+            if let Ok(program) = expression::render(program, &scope) {
+                self.tools.entry(server.name.clone()).or_default().insert(program);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Finding, Verdict, here::whole, needs::Needs};
 use crate::{
     cli::project::Read,
+    executor,
     inventory::Environment,
     model::{Answer, Become, Language, RunAs, Script, Server, script::command_line},
     report::{escape, size},
@@ -24,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Looks at every server; says whether one could not be reached.
 pub async fn look(read: &Read, environment: &Environment, needs: &Needs) -> (Vec<Finding>, bool) {
-    let options = Options::default();
+    let options = executor::options(&read.root, &read.project);
     let parallel = usize::try_from(read.project.parallel).unwrap_or(10).max(1);
     let looks = environment.servers.values().map(|server| one(read, server, needs, &options));
     let all: Vec<(Vec<Finding>, bool)> = futures_util::stream::iter(looks).buffered(parallel).collect().await;

@@ -132,3 +132,15 @@ async fn a_process_left_behind_does_not_hold_the_courier_up() {
     office.courier("sleep 20 & exit 0").deliver(&row).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn what_is_too_old_to_be_news_is_not_sent() {
+    let office = Office::with_messages(3).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let late = office.courier("cat >>sent").no_older_than(0).deliver_due(&office.store).await.unwrap();
+    assert_eq!(late, Delivered { too_old: 3, ..Delivered::default() });
+    assert!(!office.folder.path().join("sent").exists());
+    // It is given up for good.
+    let again = office.courier("cat >>sent").deliver_due(&office.store).await.unwrap();
+    assert_eq!(again, Delivered::default());
+}

@@ -1,12 +1,12 @@
 //! The inventory against people and secrets, and variables that hold what they must not.
 
 use crate::{
-    document::{Decoder, Diagnostics, Node, Source, Span, yaml},
+    document::{Decoder, Diagnostic, Diagnostics, Node, Source, Span, yaml},
     expression,
     inventory::{Environment, Inventory, Project},
-    model::{People, Server, Value},
+    model::{EnvironmentKind, People, Server, Value},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Checks the inventory against people and secrets: gates that nobody can satisfy, unknown secrets,
 /// groups that disagree.
@@ -42,6 +42,34 @@ pub fn check_inventory(
                 decoder.error(name.span, message, "set the variable for the server, or in one of the groups");
             }
         }
+    }
+}
+
+/// Checks that somebody else than the control host can open the backups. Production is refused with
+/// fewer than two keys when it runs, and this says so before.
+pub fn check_vault(source: &Source, project: &Project, inventory: &Inventory, diagnostics: &mut Diagnostics) {
+    let keys: BTreeSet<&str> = project.vault.recipients.iter().map(|key| key.trim()).collect();
+    let Some(vault) = yaml::parse(source).ok().and_then(|tree| tree.get("vault").cloned()) else { return };
+    let span = vault.get("recipients").map_or(vault.span, |recipients| recipients.span);
+    let production =
+        inventory.environments.iter().find(|environment| environment.kind == EnvironmentKind::Production);
+    let help = "add the recovery key: `age1…`, whose private half lies in a safe";
+    match (keys.len(), production) {
+        (0, _) => Decoder::new(source, diagnostics).error(
+            span,
+            "`vault` has no recipients: no backup can be made, so no update either",
+            "name the control host's key and the recovery key under `recipients`",
+        ),
+        (1, Some(environment)) => {
+            let message =
+                format!("`{}` needs backups that two keys open, and there is one", environment.name);
+            Decoder::new(source, diagnostics).error(span, message, help);
+        }
+        (1, None) => {
+            let message = "backups are opened by one key alone; production will need two";
+            diagnostics.push(Diagnostic::error(source, span, message).help(help).warning());
+        }
+        _ => {}
     }
 }
 

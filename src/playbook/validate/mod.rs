@@ -2,9 +2,11 @@
 
 pub mod inventory;
 pub mod selectors;
+pub mod sheets;
 
-pub use inventory::{check_inventory, check_variable_templates};
+pub use inventory::{check_inventory, check_variable_templates, check_vault};
 pub use selectors::check_selectors;
+pub use sheets::{check_backup, check_sheet};
 
 use selectors::{find_word, inside_braces};
 
@@ -379,7 +381,9 @@ fn check_variables(
         let missing: Vec<&&Known<'_>> =
             selected.iter().filter(|known| is_missing(&one.name, known)).collect();
         let Some(first) = missing.first() else { continue };
-        diagnostics.push(undefined(one, step, first, missing.len(), registered));
+        let words = step.variables.keys().map(String::as_str).chain(registered.iter().copied());
+        let words = words.chain(RESERVED.iter().copied());
+        diagnostics.push(undefined(one, words, "the playbook's `variables`", first, missing.len()));
     }
 }
 
@@ -391,12 +395,14 @@ fn is_missing(name: &Name, known: &Known<'_>) -> bool {
     }
 }
 
-fn undefined(
-    one: &Use,
-    step: &Step,
-    first: &Known<'_>,
+/// A name that is not set for `count` servers, of which `first` is one. `words` are the other names
+/// that could have been meant, `home` is where it could be set besides the inventory.
+fn undefined<'w>(
+    one: &'w Use,
+    words: impl Iterator<Item = &'w str>,
+    home: &str,
+    first: &'w Known<'_>,
     count: usize,
-    registered: &BTreeSet<&str>,
 ) -> Diagnostic {
     let root = one.name.root.as_str();
     let others = match count {
@@ -412,17 +418,14 @@ fn undefined(
     );
     let diagnostic = Diagnostic::error(&one.source, one.at(), message);
     if root == "item" {
-        return diagnostic.help("the step has no `loop`");
+        return diagnostic.help("there is no `loop` here");
     }
-    let mut words: Vec<&str> = first.variables.keys().copied().collect();
-    words.extend(step.variables.keys().map(String::as_str));
-    words.extend(registered);
-    words.extend(RESERVED);
+    let mut words: Vec<&str> = first.variables.keys().copied().chain(words).collect();
     words.sort_unstable();
     match crate::document::decoder::similar(root, &words).filter(|word| *word != root) {
         Some(word) => diagnostic.help(format!("did you mean `{word}`?")),
         None => diagnostic.help(format!(
-            "set it in the inventory, in the playbook's `variables`, or write `{} | default(…)`",
+            "set it in the inventory, in {home}, or write `{} | default(…)`",
             one.name.dotted()
         )),
     }

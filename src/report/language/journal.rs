@@ -13,7 +13,10 @@ texts! {
     event_approved(names, how) { en: "approved by {names} ({how})", es: "aprobada por {names} ({how})" }
     event_rejected(name, reason) { en: "rejected by {name}: {reason}", es: "rechazada por {name}: {reason}" }
     event_expired() { en: "the time to decide, or the approval, ran out", es: "venció el plazo para decidir, o la aprobación" }
-    event_window(moment) { en: "waits for its window, which opens {moment}", es: "espera su ventana, que abre {moment}" }
+    event_window(moment, zone) {
+        en: "waits for its window, which opens {moment} ({zone})",
+        es: "espera su ventana, que abre el {moment} ({zone})"
+    }
     event_window_never() { en: "waits for a window that never opens", es: "espera una ventana que nunca abre" }
     event_claimed(count) { en: "servers claimed: {count}", es: "servidores ocupados: {count}" }
     event_rechecked() {
@@ -73,6 +76,17 @@ texts! {
     how_signed() { en: "signed", es: "con firma" }
     how_unsigned() { en: "unsigned", es: "sin firma" }
     finding(check, server, verdict, lines) { en: "{check} on {server} is {verdict}: {lines}", es: "{check} en {server} está {verdict}: {lines}" }
+    found(value, found, wanted) { en: "{value}: {found} (wanted: {wanted})", es: "{value}: {found} (se espera: {wanted})" }
+    wanted_is(value) { en: "is {value}", es: "igual a {value}" }
+    wanted_not(value) { en: "is not {value}", es: "distinto de {value}" }
+    wanted_contains(text) { en: "contains {text}", es: "contiene {text}" }
+    wanted_matches(text) { en: "matches {text}", es: "coincide con {text}" }
+    wanted_below(limit) { en: "below {limit}", es: "menor que {limit}" }
+    wanted_above(limit) { en: "above {limit}", es: "mayor que {limit}" }
+    wanted_at_least(limit) { en: "at least {limit}", es: "al menos {limit}" }
+    wanted_at_most(limit) { en: "at most {limit}", es: "a lo sumo {limit}" }
+    checks_all_good() { en: "all checks good.", es: "todas las comprobaciones están bien." }
+    checks_not_all_good() { en: "not all checks are good.", es: "no todas las comprobaciones están bien." }
     verdict_good() { en: "good", es: "bien" }
     verdict_bad() { en: "bad", es: "mal" }
     verdict_unknown() { en: "unknown", es: "sin saberse" }

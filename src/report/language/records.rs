@@ -14,6 +14,8 @@ texts! {
     ended_line(what, outcome, exit) { en: "{what}: {outcome} ({exit})", es: "{what}: {outcome} ({exit})" }
     asked(name) { en: "asked by {name}", es: "solicitó {name}" }
     approved(names) { en: "approved by {names}", es: "aprobó {names}" }
+    rejected(name, reason) { en: "rejected by {name}: “{reason}”", es: "rechazó {name}: “{reason}”" }
+    nobody_decided() { en: "approval was asked, and not given", es: "se pidió aprobación, y no se dio" }
     not_approved() { en: "no approval was asked", es: "no se pidió aprobación" }
     backup(id) { en: "backup {id}", es: "copia {id}" }
     nobody_can() { en: "NOBODY of the people file, as it is", es: "NADIE del archivo de personas, tal como está" }
@@ -32,8 +34,28 @@ texts! {
     machine(name) { en: "{name} (machine)", es: "{name} (máquina)" }
     approved_by(names, how) { en: "{names} ({how})", es: "{names} ({how})" }
 
+    // The end of a verb.
+    summary_steps(changed, unchanged, length) { en: "{changed} changed, {unchanged} as wanted, in {length}", es: "{changed} hechos, {unchanged} ya como deben ser, en {length}" }
+    summary_steps_label() { en: "steps", es: "pasos" }
+    summary_backup_label() { en: "backup", es: "copia" }
+    summary_stopped_label() { en: "stopped", es: "detenido" }
+    summary_failure_label() { en: "failure", es: "falla" }
+    summary_hint_label() { en: "hint", es: "consejo" }
+    summary_check_label() { en: "check", es: "comprob." }
+    summary_run_label() { en: "run", es: "ejecuc." }
+    summary_next_label() { en: "next", es: "sigue" }
+    code_waiting() { en: "waiting for approval", es: "espera aprobación" }
+    code_window_closed() { en: "window closed", es: "ventana cerrada" }
+    code_interrupted() { en: "interrupted", es: "interrumpida" }
+    code_stuck() { en: "stuck, needs a person", es: "detenida, necesita a una persona" }
+
     // A run in full.
     heading_plan() { en: "PLAN", es: "PLAN" }
+    puts_back(backup) { en: "puts back backup {backup}", es: "repone la copia {backup}" }
+    puts_back_of(backup, moment) {
+        en: "puts back backup {backup} of {moment}",
+        es: "repone la copia {backup} del {moment}"
+    }
     heading_prediction() { en: "WHAT WAS PREDICTED", es: "QUÉ SE PREVIÓ" }
     heading_journal() { en: "JOURNAL", es: "BITÁCORA" }
     heading_decisions() { en: "DECISIONS", es: "DECISIONES" }

@@ -1,11 +1,11 @@
 //! The page's sections, from top to bottom.
 
-use super::super::{duration, escape, language as say, lines::Lines, moment, size};
+use super::super::{changes, duration, escape, language as say, lines::Lines, moment, size};
 use super::{
-    BackupShown, CHANGES_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome, REASON_COLUMNS, SERVERS_SHOWN, Sheet,
+    BackupShown, CHANGES_SHOWN, INPUT_COLUMNS, INPUTS_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome,
+    REASON_COLUMNS, SERVERS_SHOWN, Sheet,
 };
 use crate::approval::{Opening, Subject};
-use crate::backup::spec::Part;
 use crate::model::{Language, PlaybookKind, Role};
 
 pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
@@ -20,6 +20,10 @@ pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
         (_, None) => kind.to_owned(),
     };
     lines.pair(&say::change_label(language), &change);
+    if let Some(playbook) = &sheet.playbook {
+        lines.pair(&say::playbook_label(language), &format!("“{}”", escape::capped(playbook, 120)));
+    }
+    inputs(sheet, language, lines);
     let mut requester = escape::capped(&sheet.requested_by, 60);
     if sheet.requested_by_machine {
         requester = say::requester_machine(language, requester);
@@ -34,6 +38,18 @@ pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
     if sheet.only_difference {
         lines.pair(&say::new_gate_label(language), &say::new_gate(language));
     }
+}
+
+fn inputs(sheet: &Sheet, language: Language, lines: &mut Lines) {
+    if sheet.inputs.is_empty() {
+        return;
+    }
+    let one = |(name, value): &(String, String)| {
+        format!("{}: {}", escape::capped(name, NAME_COLUMNS_MAX), escape::capped(value, INPUT_COLUMNS))
+    };
+    let mut shown: Vec<_> = sheet.inputs.iter().take(INPUTS_SHOWN).map(one).collect();
+    shown.extend(beyond(sheet.inputs.len(), INPUTS_SHOWN).map(|more| say::changes_more(language, more)));
+    lines.pair(&say::inputs_label(language), &shown.join(", "));
 }
 
 /// The environment's name, with its kind where the name does not say it.
@@ -55,7 +71,11 @@ pub(super) fn changes(sheet: &Sheet, language: Language, lines: &mut Lines) {
         let counts = say::changes_counts(language, server.changes, server.unknown, server.unchanged);
         lines.named(server.server.as_str(), names_columns, &counts);
         for line in server.lines.iter().take(CHANGES_SHOWN) {
-            lines.sub_item(&escape::capped(line, 140));
+            let text = match changes::words(&line.words, language) {
+                words if words.is_empty() => line.step.clone(),
+                words => format!("{}: {words}", line.step),
+            };
+            lines.sub_item(&escape::capped(&text, 140));
         }
         if let Some(more) = beyond(server.lines.len(), CHANGES_SHOWN) {
             lines.sub_item(&say::changes_more(language, more));
@@ -113,11 +133,11 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
     let label = say::backup_label(language);
     match &sheet.backup {
         BackupShown::Own { parts, left_out, expected_bytes } => {
-            let names: Vec<_> = parts.iter().map(|part| part_name(*part, language)).collect();
+            let names: Vec<_> = parts.iter().map(|part| say::part(*part, language)).collect();
             lines.pair(&label, &say::backup_own(language, names.join(", ")));
             for (part, reason) in left_out {
                 let reason = escape::capped(reason, 200);
-                let text = say::left_out(language, part_name(*part, language), reason);
+                let text = say::left_out(language, say::part(*part, language), reason);
                 lines.pair(&say::left_out_label(language), &text);
             }
             if let Some(bytes) = expected_bytes {
@@ -131,7 +151,7 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
         }
         BackupShown::Safety { taken_at, parts } => {
             let when = moment::short(*taken_at, &sheet.zone);
-            let names: Vec<_> = parts.iter().map(|part| part_name(*part, language)).collect();
+            let names: Vec<_> = parts.iter().map(|part| say::part(*part, language)).collect();
             lines.pair(&label, &say::backup_safety(language, when, names.join(", ")));
         }
         BackupShown::None => lines.pair(&label, &say::backup_none(language)),
@@ -151,16 +171,6 @@ pub(super) fn failure(sheet: &Sheet, language: Language, lines: &mut Lines) {
         },
     );
     lines.pair(&say::proof_label(language), &proof);
-}
-
-fn part_name(part: Part, language: Language) -> String {
-    match part {
-        Part::Packages => say::part_packages(language),
-        Part::Configuration => say::part_configuration(language),
-        Part::Databases => say::part_databases(language),
-        Part::Complementary => say::part_complementary(language),
-        Part::Logs => say::part_logs(language),
-    }
 }
 
 pub(super) fn weakening(sheet: &Sheet, language: Language, lines: &mut Lines) {

@@ -14,12 +14,18 @@ fn environment(name: &str) -> EnvironmentName {
     EnvironmentName::parse(name).unwrap()
 }
 
+fn line(step: &str, words: &str) -> ChangeLine {
+    ChangeLine { step: step.to_owned(), words: words.to_owned() }
+}
+
 fn update() -> Sheet {
     Sheet {
         title: "Wiki institucional".to_owned(),
         environment: environment("production"),
         environment_kind: EnvironmentKind::Production,
         kind: PlaybookKind::Update,
+        playbook: Some("Actualizar la wiki".to_owned()),
+        inputs: Vec::new(),
         from_version: Some("1.39.5".to_owned()),
         to_version: Some("1.39.8".to_owned()),
         requested_by: "Pablo Pérez".to_owned(),
@@ -34,9 +40,9 @@ fn update() -> Sheet {
                 unknown: 1,
                 unchanged: 9,
                 lines: vec![
-                    "Install the new version: mediawiki 1.39.5 -> 1.39.8".to_owned(),
-                    "Migrate the database: unknown before it runs".to_owned(),
-                    "Restart apache2".to_owned(),
+                    line("Instalar la versión nueva", "install mediawiki 1.39.5 -> 1.39.8"),
+                    line("Migrar la base de datos", "needs `schema`, which an earlier step registers"),
+                    line("Reiniciar apache2", ""),
                 ],
             },
             ServerChanges {
@@ -112,6 +118,19 @@ fn worrying() -> Sheet {
     }
 }
 
+/// Neither a version nor anything of it elsewhere: what it is called and is given says what it does.
+fn maintenance() -> Sheet {
+    let input = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Sheet {
+        kind: PlaybookKind::Maintenance,
+        playbook: Some("Renovar el certificado".to_owned()),
+        inputs: vec![input("host", "wiki.example.org"), input("days", "90")],
+        from_version: None,
+        to_version: None,
+        ..update()
+    }
+}
+
 fn install() -> Sheet {
     Sheet {
         kind: PlaybookKind::Install,
@@ -128,6 +147,7 @@ fn install() -> Sheet {
 fn restore() -> Sheet {
     Sheet {
         kind: PlaybookKind::Restore,
+        playbook: None,
         to_version: None,
         on_failure: OnFailure::Person,
         backup: BackupShown::Safety {
@@ -147,13 +167,15 @@ fn hostile() -> Sheet {
     sheet.to_version = Some("9".repeat(500));
     sheet.requested_by = evil.to_owned();
     sheet.why = format!("{evil} {}", "x".repeat(100_000));
-    sheet.changes[0].lines = vec![evil.to_owned(); 500];
+    sheet.changes[0].lines = vec![line(evil, evil); 500];
     sheet.changes = vec![sheet.changes[0].clone(); 40];
     sheet.backup = BackupShown::Own {
         parts: Vec::new(),
         left_out: vec![(Part::Databases, evil.to_owned())],
         expected_bytes: Some(u64::MAX),
     };
+    sheet.playbook = Some(evil.repeat(50));
+    sheet.inputs = vec![(evil.to_owned(), evil.repeat(500)); 1_000];
     sheet.zone = evil.to_owned();
     sheet.decided = vec![(evil.to_owned(), role("director"))];
     sheet
@@ -168,9 +190,13 @@ fn fits(page: &str) {
 
 #[test]
 fn the_page_is_the_one_that_was_looked_at() {
-    for (name, sheet) in
-        [("update", update()), ("worrying", worrying()), ("install", install()), ("restore", restore())]
-    {
+    for (name, sheet) in [
+        ("update", update()),
+        ("worrying", worrying()),
+        ("install", install()),
+        ("restore", restore()),
+        ("maintenance", maintenance()),
+    ] {
         for language in BOTH {
             let page = render(&sheet, language);
             fits(&page);
@@ -188,7 +214,7 @@ fn the_page_is_the_one_that_was_looked_at() {
 #[test]
 fn an_ordinary_page_fits_one_sheet_of_paper() {
     for language in BOTH {
-        for sheet in [update(), worrying(), install()] {
+        for sheet in [update(), worrying(), install(), maintenance()] {
             assert!(render(&sheet, language).lines().count() <= 50);
         }
     }

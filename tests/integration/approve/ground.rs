@@ -54,7 +54,11 @@ impl Ground {
         let control = ground.path().join("state/keys/control.age");
         fs::write(&control, secrecy::ExposeSecret::expose_secret(&identity)).unwrap();
         fs::set_permissions(&control, fs::Permissions::from_mode(0o600)).unwrap();
-        ground.edit("esclusa.yaml", "recipients: []", &format!("recipients: [{recipient}, {recovery}]"));
+        for (shown, own) in [("age1wmj", recipient), ("age1xsr", recovery)] {
+            let text = fs::read_to_string(ground.path().join("esclusa.yaml")).unwrap();
+            let line = text.lines().find(|line| line.contains(shown)).unwrap();
+            ground.edit("esclusa.yaml", line, &format!("    - {own}"));
+        }
         let mut people = "people:\n".to_owned();
         for (name, full_name, roles) in PEOPLE {
             let (private, public) = esclusa::transport::generate_key(name).unwrap();
@@ -185,7 +189,7 @@ impl Ground {
         }
         tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
         journal.append(Event::RestoreCompleted).await.unwrap();
-        journal.append(Event::Ended { exit: 3, words: "restored".to_owned() }).await.unwrap();
+        journal.append(Event::Ended { exit: 3, words: "restored".to_owned(), how: None }).await.unwrap();
         journal.release().await;
         id
     }
@@ -261,6 +265,7 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         server: server.clone(),
         verdict: "good".to_owned(),
         lines: vec!["status is 200".to_owned()],
+        parts: Vec::new(),
     };
     vec![
         Event::Claimed { servers: vec![server.clone()], epoch: 1 },
@@ -271,7 +276,7 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         Event::ServicesStarting,
         Event::ServicesStarted,
         Event::ChecksPassed { findings: vec![finding.clone(), finding] },
-        Event::Ended { exit: 0, words: "done".to_owned() },
+        Event::Ended { exit: 0, words: "done".to_owned(), how: None },
     ]
 }
 

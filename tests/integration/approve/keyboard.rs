@@ -11,6 +11,8 @@ use std::{
 };
 
 const SIGNED: &str = "{each: [director], decide_within: 7d, valid_for: 24h}";
+/// How long a terminal may show nothing new: the demonstration's takes most.
+const PATIENCE: Duration = Duration::from_secs(90);
 pub const DOWN: &str = "\u{1b}[B";
 
 /// The program on a terminal of its own.
@@ -47,7 +49,7 @@ impl Session {
     pub fn at(&mut self, text: &str, keys: &str) {
         let begun = Instant::now();
         while !self.seen().contains(text) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "no {text} in\n{}", self.seen());
+            assert!(begun.elapsed() < PATIENCE, "no {text} in\n{}", self.seen());
             std::thread::sleep(Duration::from_millis(20));
         }
         // The question is drawn before the keyboard is listened to.
@@ -68,7 +70,7 @@ impl Session {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if begun.elapsed() > Duration::from_secs(20) {
+            if begun.elapsed() > PATIENCE {
                 let _ = self.child.kill();
                 panic!("still there:\n{}", self.seen());
             }

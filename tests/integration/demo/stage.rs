@@ -61,6 +61,11 @@ impl Stage {
         said(&mut Self::command(arguments))
     }
 
+    /// `esclusa` in the demonstration's project, called from another folder.
+    pub fn project(&self, arguments: &[&str]) -> Said {
+        said(Self::command(&[&["-C", self.dir()], arguments].concat()).current_dir("/"))
+    }
+
     pub fn demo(&self, arguments: &[&str]) -> Said {
         self.esclusa(&[&["demo", "--dir", self.dir()], arguments].concat())
     }

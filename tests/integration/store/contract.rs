@@ -36,7 +36,7 @@ pub async fn a_newer_format_is_refused(ground: &Ground) {
 
 pub async fn a_run_is_opened_found_and_listed(ground: &Ground) {
     let store = ground.store().await;
-    assert!(matches!(store.find_run("latest").await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(store.find_run("latest").await, Err(StoreError::NoRun { .. })));
     let missing = store.open_run(a_run("test")).await.unwrap_err();
     assert!(matches!(missing, StoreError::Conflict { .. }), "documents come first: {missing:?}");
     let first = open_run_in(&store, "test").await;
@@ -46,11 +46,11 @@ pub async fn a_run_is_opened_found_and_listed(ground: &Ground) {
     assert_eq!(store.find_run("latest").await.unwrap(), second);
     assert_eq!(store.find_run(first.new.id.as_str()).await.unwrap(), first);
     let shared = &first.new.id.as_str()[..8];
-    assert!(matches!(store.find_run(shared).await, Err(StoreError::Conflict { .. })));
+    assert!(matches!(store.find_run(shared).await, Err(StoreError::NoRun { .. })));
     for hostile in ["", "%", "' OR 1=1", "_", "zz"] {
         assert!(store.find_run(hostile).await.is_err(), "{hostile}");
     }
-    assert!(matches!(store.find_run("ffffffff").await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(store.find_run("ffffffff").await, Err(StoreError::NoRun { .. })));
     let ids = |runs: Vec<esclusa::store::RunRow>| runs.into_iter().map(|run| run.new.id).collect::<Vec<_>>();
     let all = store.runs(&RunFilter::default()).await.unwrap();
     assert_eq!(ids(all), [second.new.id.clone(), first.new.id.clone()]);
@@ -440,6 +440,12 @@ pub async fn messages_leave_the_outbox_once(ground: &Ground) {
     let again = store.outbox_due(10).await.unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!((again[0].id.as_str(), again[0].attempts), (all[1].id.as_str(), 1));
+    let late = Message { kind: "gate_opened".to_owned(), body: "{}".to_owned() };
+    store.outbox_add(&[late.clone(), late]).await.unwrap();
+    let soon = store.now().await.unwrap().plus_seconds(60);
+    assert_eq!(store.outbox_expire(now.plus_seconds(-60), "too old").await.unwrap(), 0);
+    assert_eq!(store.outbox_expire(soon, "too old").await.unwrap(), 2, "held and later ones stay");
+    assert!(store.outbox_due(10).await.unwrap().is_empty());
 }
 
 pub async fn hostile_text_is_only_text(ground: &Ground) {
