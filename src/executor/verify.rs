@@ -110,7 +110,13 @@ fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) ->
         server: server.clone(),
         verdict: word(finding.verdict).to_owned(),
         lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
+        measured: finding.lines.into_iter().map(|line| redacted(site, line)).collect(),
     }
+}
+
+/// The line without secrets.
+fn redacted(site: &Site, line: FindingLine) -> FindingLine {
+    FindingLine { found: site.redact(&line.found), wanted: site.redact(&line.wanted), ..line }
 }
 
 /// Measurements of a question that could not be asked: unknown, whatever was expected.

@@ -252,6 +252,7 @@ mod tests {
             server: server.clone(),
             verdict: "bad".to_owned(),
             lines: vec![EVIL.to_owned()],
+            measured: Vec::new(),
         };
         let ended = |end| Event::StepEnded { server: server.clone(), step: step.clone(), attempt: 1, end };
         vec![

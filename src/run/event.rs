@@ -6,6 +6,7 @@
 use crate::{
     approval::Gate,
     backup::VerifiedBackupRecord,
+    check::FindingLine,
     model::{Digest, PersonName, ServerName, StepId, Timestamp},
     plan::Prediction,
 };
@@ -173,6 +174,9 @@ pub struct FindingSummary {
     pub verdict: String,
     /// What was found, a line for each expectation.
     pub lines: Vec<String>,
+    /// The same, taken apart; absent in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<FindingLine>,
 }
 
 impl Event {

@@ -112,6 +112,7 @@ impl World {
                 server: server(),
                 verdict: verdict.into(),
                 lines: Vec::new(),
+                measured: Vec::new(),
             }]
         };
         match effect {

@@ -271,6 +271,7 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         server: server.clone(),
         verdict: "good".to_owned(),
         lines: vec!["status is 200".to_owned()],
+        measured: Vec::new(),
     };
     vec![
         Event::Claimed { servers: vec![server.clone()], epoch: 1 },
