@@ -24,7 +24,7 @@ pub fn words(event: &Event, language: Language) -> String {
             format!("{activity} {} {by} ({role})", word("puede iniciar, según", "may start, says"))
         }
         Event::CallStarted { activity, run } => format!("{activity} {} {run}", word("ejecución", "run")),
-        Event::CallEnded { activity, run, exit } => {
+        Event::CallEnded { activity, run, exit, .. } => {
             format!("{activity} {} {run} ({exit})", word("terminó la ejecución", "ended: run"))
         }
         Event::Measured { activity, good: true, .. } => {

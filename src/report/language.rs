@@ -29,6 +29,7 @@ macro_rules! texts {
     };
 }
 
+pub mod documents;
 pub mod journal;
 pub mod procedures;
 pub mod records;
@@ -281,6 +282,7 @@ mod tests {
                 journal::catalogue(language),
                 records::catalogue(language),
                 procedures::catalogue(language),
+                documents::catalogue(language),
             ]
             .concat()
         };

@@ -4,6 +4,7 @@
 //! passes through [`escape`]. Knows neither the store nor the terminal: it makes text of plain data.
 
 pub mod deeds;
+pub mod documents;
 pub mod duration;
 pub mod escape;
 pub mod graph;

@@ -1,6 +1,6 @@
 //! What a person does at a procedure's run: an answer, a start, another process, an exception.
 
-use super::{open::nobody, pen::Pen};
+use super::{open::nobody, pen::Pen, search};
 use crate::{
     executor::{ExecutorError, Site},
     model::{Digest, Person, Role, RunId, Timestamp},
@@ -23,6 +23,8 @@ pub struct Deed {
     pub reference: Option<String>,
     /// The activity that is left out, and until when.
     pub except: Option<(ActivityId, Option<Timestamp>)>,
+    /// Words to search the catalogue for.
+    pub search: Option<String>,
 }
 
 /// The roles in which a person can act at the run now.
@@ -50,13 +52,26 @@ async fn act(
     pen: &mut Pen<'_>,
     person: &Person,
     expected: &ActivityId,
-    deed: Deed,
+    mut deed: Deed,
 ) -> Result<(), ExecutorError> {
     let now = site.store.now().await?;
+    if !roles_of(&pen.run, person, now).is_empty() {
+        complete(site, &pen.run, &mut deed)?;
+    }
     let event = event(&pen.run, person, expected, deed, now)?;
     check_packages(site, &pen.run, &event)?;
     pen.run.admit(&event, &site.people).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
     pen.append(event, Vec::new()).await
+}
+
+/// What the program itself adds to a deed: what a search finds, and the documents that are answered for.
+fn complete(site: &Site, run: &ProcedureRun, deed: &mut Deed) -> Result<(), ExecutorError> {
+    let Some((activity, open)) = run.current().filter(|_| deed.except.is_none()) else { return Ok(()) };
+    search::keep(site, activity, open, deed)?;
+    let made = open.documents.iter().map(|made| made.digest);
+    let new: Vec<_> = made.filter(|digest| !deed.evidence.contains(digest)).collect();
+    deed.evidence.extend(new);
+    Ok(())
 }
 
 /// Ends the run for good.

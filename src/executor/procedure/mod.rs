@@ -6,8 +6,10 @@
 mod advance;
 mod answer;
 mod document;
+pub mod fulfilled;
 mod open;
 mod pen;
+mod search;
 mod subordinate;
 mod telling;
 

@@ -1,6 +1,9 @@
 //! Procedures from request to delivery with answers that are known, and each "no" with its way back.
 
-use super::{ours, walks::header};
+use super::{
+    ours,
+    walks::{evidence, header, made},
+};
 use crate::{
     model::{Digest, EnvironmentKind, PersonName, RunId, Timestamp},
     procedure::{
@@ -52,13 +55,15 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
             }
             Effect::AskPerson { activity, roles, .. } | Effect::OpenGate { activity, roles, .. } => {
                 let written = procedure.activity(&activity).unwrap();
+                let mut fields = fields(written);
+                let evidence = evidence(written, &mut fields);
                 Event::Answered {
                     by: by(&roles[0]),
                     role: roles[0].clone(),
                     answer: answer(&run, written, script),
                     reason: "because".to_owned(),
-                    fields: fields(written),
-                    evidence: vec![Digest::of(b"file"); written.files],
+                    fields,
+                    evidence,
                     activity,
                 }
             }
@@ -66,7 +71,9 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                 Event::StartAllowed { activity, by: by(&roles[0]), role: roles[0].clone() }
             }
             Effect::StartRun { activity, .. } => Event::CallStarted { activity, run: RunId("r".to_owned()) },
-            Effect::AwaitRun { activity, run } => Event::CallEnded { activity, run, exit: 0 },
+            Effect::AwaitRun { activity, run } => {
+                Event::CallEnded { activity, run, exit: 0, fulfilled: Vec::new() }
+            }
             Effect::Check { activity, .. } => {
                 let good = script(activity.short(), 1) != Some(Answer::No);
                 Event::Measured { activity, good, report: Digest::of(b"report") }
@@ -87,7 +94,8 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                 evidence: Vec::new(),
             },
             Effect::Record { activity } | Effect::Notify { activity, .. } => {
-                Event::Performed { activity, document: None }
+                let documents = made(run.procedure.activity(&activity).unwrap());
+                Event::Performed { activity, document: None, documents }
             }
             Effect::Complete { activity, took, next } => Event::Completed { activity, took, next },
             Effect::ReachLimit { activity, times, opens } => Event::LimitReached { activity, times, opens },

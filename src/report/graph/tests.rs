@@ -32,7 +32,7 @@ fn all() -> impl Iterator<Item = Procedure> {
 fn the_text_fits_80_columns_and_names_every_activity_and_every_way() {
     for procedure in all() {
         for language in [Language::Es, Language::En] {
-            let text = text(&procedure, language, 80);
+            let text = text(&procedure, language, 80, None);
             assert!(text.lines().all(|line| escape::width(line) <= 80), "{text}");
             for activity in &procedure.activities {
                 let head = format!(" {:<6} ", activity.id.short());
@@ -58,7 +58,7 @@ fn no_two_activities_stand_in_the_same_place_and_every_way_is_drawn() {
         let known = |to| procedure.activity(to).is_some();
         let ways =
             procedure.activities.iter().flat_map(route::ways).filter(|(_, way)| known(&way.to)).count();
-        assert_eq!(svg(&procedure, Language::Es).matches("marker-end").count(), ways);
+        assert_eq!(svg(&procedure, Language::Es, None).matches("marker-end").count(), ways);
     }
 }
 
@@ -90,8 +90,8 @@ fn no_way_crosses_a_box() {
 fn a_hostile_text_cannot_leave_its_place() {
     let mut procedure = procedure("playbooks/ti-p01/3.2.1.yaml");
     procedure.activities[1].text.en = "<script>alert(1)</script>\u{1b}[2J & \"more\"".to_owned();
-    let drawing = svg(&procedure, Language::En);
+    let drawing = svg(&procedure, Language::En, None);
     assert!(!drawing.contains("<script") && !drawing.contains('\u{1b}'));
     assert!(drawing.contains("&lt;script&gt;"));
-    assert!(!text(&procedure, Language::En, 80).contains('\u{1b}'));
+    assert!(!text(&procedure, Language::En, 80, None).contains('\u{1b}'));
 }
