@@ -1,8 +1,8 @@
 //! Events of a procedure's run in words.
 
 use crate::{
-    model::Language,
-    procedure::{Answer, Event, Took},
+    model::{Digest, Language},
+    procedure::{Answer, Event, SEARCH, Took},
 };
 
 /// One event as a line: the activity, who, what, why.
@@ -17,7 +17,13 @@ pub fn words(event: &Event, language: Language) -> String {
             format!("{activity} {} ({attempt})", word("abierta de nuevo", "opened again"))
         }
         Event::Answered { activity, by, role, answer, reason, fields, .. } => {
-            let fields: String = fields.iter().map(|(name, value)| format!("; {name}: {value}")).collect();
+            let shown = |(name, value): (&String, &String)| match Digest::parse(value) {
+                Some(digest) if name == SEARCH => {
+                    format!("; {} {}", word("búsqueda", "search"), digest.short())
+                }
+                _ => format!("; {name}: {value}"),
+            };
+            let fields: String = fields.iter().map(shown).collect();
             format!("{activity} {by} ({role}): {}{}{fields}", self::answer(answer, language), because(reason))
         }
         Event::StartAllowed { activity, by, role } => {

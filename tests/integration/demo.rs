@@ -2,7 +2,7 @@
 //! under `kill -9`, after every event of production's update.
 
 mod killed;
-mod stage;
+pub mod stage;
 
 use stage::{Stage, run_of};
 

@@ -3,10 +3,10 @@
 use super::KIND;
 use crate::{
     executor::{ExecutorError, load},
-    model::RunId,
-    plan::Plan,
+    model::{RunId, ServerName},
+    plan::{Plan, PlannedStep, Predicted},
     procedure::{ActivityId, ProcedureRun},
-    run::StepState,
+    run::{Run, StepState},
     store::{RunRow, Store},
 };
 use std::collections::BTreeSet;
@@ -41,15 +41,22 @@ pub async fn activities(store: &Store, row: &RunRow) -> Result<BTreeSet<Activity
     let run = load(store, &row.new.id).await?;
     let mut found = BTreeSet::new();
     for step in plan.steps.iter().filter(|step| !step.procedure.is_empty()) {
-        let done = |server| run.steps.get(&(server, step.id.clone())).is_some_and(is_done);
-        if step.servers.iter().cloned().any(done) {
+        if step.servers.iter().any(|server| is_done(&run, step, server)) {
             found.extend(step.procedure.iter().cloned().map(ActivityId));
         }
     }
     Ok(found)
 }
 
-/// Whether the step did what it is for: it changed something, or found it done.
-fn is_done(state: &StepState) -> bool {
-    matches!(state, StepState::Changed | StepState::Unchanged)
+/// Whether the step did what it is for: it changed something, or found it done. A run that had nothing
+/// to change records no step; then what was predicted counts, but for a step that may have been skipped.
+fn is_done(run: &Run, step: &PlannedStep, server: &ServerName) -> bool {
+    match run.steps.get(&(server.clone(), step.id.clone())) {
+        Some(state) => matches!(state, StepState::Changed | StepState::Unchanged),
+        None => {
+            let predicted =
+                run.prediction.as_ref().and_then(|(_, all)| all.servers.get(server)?.get(&step.id));
+            step.when.is_none() && predicted == Some(&Predicted::NoChange)
+        }
+    }
 }

@@ -22,8 +22,8 @@ texts! {
     part_objective() { en: "objective", es: "objetivo" }
     part_service() { en: "service", es: "servicio" }
     part_unit() { en: "unit", es: "unidad" }
-    catalogue_heading(count) { en: "Catalogue: {count} systems", es: "Catálogo: {count} sistemas" }
-    catalogue_found(count, words) { en: "“{words}”: {count} found", es: "«{words}»: {count} coincidencias" }
+    catalogue_heading(count) { en: "Catalogue, systems: {count}", es: "Catálogo, sistemas: {count}" }
+    catalogue_found(count, words) { en: "“{words}”: found: {count}", es: "«{words}»: coincidencias: {count}" }
     catalogue_none(words) { en: "“{words}”: nothing found", es: "«{words}»: ninguna coincidencia" }
     catalogue_empty() { en: "The catalogue is empty: no playbook folder has a data sheet.", es: "El catálogo está vacío: ninguna carpeta de guiones tiene ficha." }
     catalogue_digest_label() { en: "sha256", es: "sha256" }

@@ -1,16 +1,20 @@
 //! The facts of a document, gathered from the journals, the data sheet and the store.
 
-use super::{calls, general, journals::Journals, troubles};
+use super::{
+    calls, general,
+    journals::Journals,
+    troubles::{self, Timed},
+};
 use crate::{
     document::{Diagnostics, Source},
-    executor::{ExecutorError, ProjectFiles, Site, loaded},
+    executor::{ExecutorError, ProjectFiles, Site, copy::SAFETY_PREFIX, loaded},
     model::{EnvironmentKind, EnvironmentName, Language, PersonName, Role, Timestamp},
     plan::Plan,
     procedure::{Activity, ActivityId, ActivityKind, Event, Form, Procedure, Standing, Text, coverage},
     report::{
         deeds,
         documents::{
-            Change, Copy, Deed, Evidence, Exception, Facts, Named, Party, Place, System, Test, Told, Trouble,
+            Change, Copy, Deed, Evidence, Exception, Facts, Named, Party, Place, Reversal, System, Test, Told,
         },
         language::{self, documents as say},
         moment, size,
@@ -36,12 +40,15 @@ pub async fn of(
     let run = journals.run;
     let (procedure, header) = (&run.procedure, &run.header);
     let troubles = troubles::all(site, journals, &words);
-    let first_failure = troubles.first().map_or(journals.now, |(at, _)| *at);
-    let mut reversals = calls::reversals(site, journals, &words).await;
-    for (at, reversal) in &mut reversals {
-        let before = |one: &&(Timestamp, Trouble)| one.0 <= *at;
-        reversal.why = troubles.iter().rfind(before).map(|(_, one)| one.what.clone()).unwrap_or_default();
-    }
+    let first_failure = troubles.first().map_or(journals.now, |one| one.at);
+    let reversals = reversals(calls::reversals(site, journals, &words).await, &troubles, journals, &words);
+    let since = match form {
+        // After a reversal only what was checked afterwards says anything.
+        Form::Reversal => reversals.first().map_or(Timestamp(0), |(at, _)| *at),
+        _ => Timestamp(0),
+    };
+    let mut tested = calls::tests(site, journals, &words);
+    tested.retain(|(at, _)| *at >= since);
     let fields = fields(journals, &words);
     let (from, to) = versions(journals, &fields);
     let whole = matches!(form, Form::TestReport | Form::ErrorsAndSolutions);
@@ -64,8 +71,8 @@ pub async fn of(
         system: sheet(site, journals),
         parties: parties(procedure, activity, &words),
         places: places(site, journals, &words).await?,
-        tests: tests(calls::tests(site, journals, &words), whole),
-        troubles: troubles.into_iter().map(|(_, trouble)| trouble).collect(),
+        tests: tests(tested, whole),
+        troubles: troubles.into_iter().map(|one| one.trouble).collect(),
         approvals: calls::approvals(journals, &words),
         calls: calls::called(journals, &words),
         backup: backup(site, journals, &words).await?,
@@ -77,6 +84,23 @@ pub async fn of(
         told: told(journals, &words),
         fields: fields.into_iter().map(|(_, named)| named).collect(),
     })
+}
+
+/// Each restore with its reason: the last trouble that was not solved then, else what it was called for.
+fn reversals(
+    mut found: Vec<(Timestamp, Reversal)>,
+    troubles: &[Timed],
+    journals: &Journals<'_>,
+    words: &Words<'_>,
+) -> Vec<(Timestamp, Reversal)> {
+    for (at, reversal) in &mut found {
+        let open = |one: &&Timed| one.at <= *at && one.solved.is_none_or(|solved| solved > *at);
+        reversal.why = match troubles.iter().rfind(open) {
+            Some(one) => format!("{}: {}", one.trouble.activity, one.trouble.what),
+            None => words.activity(journals, &ActivityId(reversal.activity.clone())),
+        };
+    }
+    found
 }
 
 /// How things are called in the document's language.
@@ -118,9 +142,13 @@ impl Words<'_> {
         names
     }
 
-    /// What an environment is for.
+    /// The only environment of a kind, else what such environments are for.
     pub fn environment(&self, kind: EnvironmentKind) -> String {
-        language::environment_kind(kind, self.language).to_owned()
+        let mut found = self.site.inventory.environments.iter().filter(|one| one.kind == kind);
+        match (found.next(), found.next()) {
+            (Some(only), None) => only.name.to_string(),
+            _ => language::environment_kind(kind, self.language).to_owned(),
+        }
     }
 
     /// What an activity is.
@@ -274,12 +302,25 @@ async fn places(
         places.push(Place {
             environment: environment.to_string(),
             servers: shown.collect(),
-            version: header.version.unwrap_or_default(),
+            version: version(site, journals, &header).await.unwrap_or_default(),
             run: row.new.id.to_string(),
             at: words.moment(row.ended_at.unwrap_or(row.opened_at)),
         });
     }
     Ok(places)
+}
+
+/// The version that a run left; after a restore that of the last run before the backup was taken.
+async fn version(site: &Site, journals: &Journals<'_>, header: &RunHeader) -> Option<String> {
+    let Goal::Restore { backup } = &header.goal else { return header.version.clone() };
+    let taken = site.store.backup(backup).await.ok()?.taken_at;
+    let before = journals.earlier.iter().filter(|row| {
+        row.final_exit == Some(0)
+            && row.new.environment == header.environment
+            && row.ended_at.is_some_and(|at| at <= taken)
+    });
+    let headers = before.filter_map(|row| serde_json::from_str::<RunHeader>(&row.new.body).ok());
+    headers.filter(|one| one.goal == Goal::Change).find_map(|one| one.version)
 }
 
 /// Every test, or the last one of each activity.
@@ -308,9 +349,12 @@ async fn backup(
     let production = |name: &EnvironmentName| {
         site.inventory.environment(name).is_some_and(|one| one.kind == EnvironmentKind::Production)
     };
-    let newest = rows
-        .into_iter()
-        .find(|row| row.verified_at.is_some() && row.broken.is_none() && production(&row.environment));
+    let newest = rows.into_iter().find(|row| {
+        row.verified_at.is_some()
+            && row.broken.is_none()
+            && production(&row.environment)
+            && !row.id.starts_with(SAFETY_PREFIX)
+    });
     Ok(newest.map(|row| Copy {
         environment: row.environment.to_string(),
         taken: words.moment(row.taken_at),

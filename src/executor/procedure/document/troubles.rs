@@ -14,9 +14,19 @@ const ANSWERS_MAX: usize = 8;
 /// Most troubles of one document.
 const TROUBLES_MAX: usize = 200;
 
+/// A trouble with its moments.
+pub struct Timed {
+    /// When it was met.
+    pub at: Timestamp,
+    /// When it went well; nothing while it has not.
+    pub solved: Option<Timestamp>,
+    /// It.
+    pub trouble: Trouble,
+}
+
 /// Every failed step, check, run and no, in the order of time.
-pub fn all(site: &Site, journals: &Journals<'_>, words: &Words<'_>) -> Vec<(Timestamp, Trouble)> {
-    let mut troubles: Vec<(Timestamp, Trouble)> = Vec::new();
+pub fn all(site: &Site, journals: &Journals<'_>, words: &Words<'_>) -> Vec<Timed> {
+    let mut troubles: Vec<Timed> = Vec::new();
     for (index, (event, at)) in journals.events.iter().enumerate() {
         let found: Vec<(Timestamp, String, String)> = match event {
             Event::Measured { good: false, report, .. } => calls::report(site, report)
@@ -50,11 +60,11 @@ pub fn all(site: &Site, journals: &Journals<'_>, words: &Words<'_>) -> Vec<(Time
                 answers: answers.clone(),
                 solved: solved.map(|at| words.moment(at)).unwrap_or_default(),
             };
-            troubles.push((at, trouble));
+            troubles.push(Timed { at, solved, trouble });
         }
     }
     troubles.extend(tried_again(journals, words));
-    troubles.sort_by_key(|(at, _)| *at);
+    troubles.sort_by_key(|one| one.at);
     troubles.truncate(TROUBLES_MAX);
     troubles
 }
@@ -99,7 +109,7 @@ fn failures(journals: &Journals<'_>, id: &str, words: &Words<'_>) -> Vec<(Timest
 }
 
 /// Steps that failed and went well on a later attempt of the same run.
-fn tried_again(journals: &Journals<'_>, words: &Words<'_>) -> Vec<(Timestamp, Trouble)> {
+fn tried_again(journals: &Journals<'_>, words: &Words<'_>) -> Vec<Timed> {
     let mut troubles = Vec::new();
     for call in &journals.calls {
         for (index, (event, at)) in call.events.iter().enumerate() {
@@ -129,7 +139,7 @@ fn tried_again(journals: &Journals<'_>, words: &Words<'_>) -> Vec<(Timestamp, Tr
                 answers: later.map(|(_, attempt)| words.attempt(attempt)).into_iter().collect(),
                 solved: later.map(|(at, _)| words.moment(at)).unwrap_or_default(),
             };
-            troubles.push((*at, trouble));
+            troubles.push(Timed { at: *at, solved: later.map(|(at, _)| at), trouble });
         }
     }
     troubles
