@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 /// Columns before an activity's text.
 const INDENT: usize = 9;
 
+/// Signs of the legend on one line.
+const SIGNS_ON_A_LINE: usize = 3;
 /// Columns of the sign that says how an activity stands.
 const SIGN: usize = 2;
 
@@ -34,7 +36,10 @@ pub fn text(procedure: &Procedure, language: Language, columns: usize, stand: Op
     out.extend(escape::wrap(title.trim(), columns));
     if let Some(stand) = stand {
         out.extend(escape::wrap(&stand.line, columns));
-        out.extend(escape::wrap(&stand.legend(language), columns));
+        // No sign at the end of a line, away from its word.
+        let legend = stand.legend(language);
+        let lines = legend.chunks(SIGNS_ON_A_LINE).map(|signs| signs.join("   "));
+        out.extend(lines.map(|line| escape::capped(&line, columns)));
     }
     out.push(String::new());
     let order: BTreeMap<&ActivityId, usize> =

@@ -147,6 +147,8 @@ pub struct Test {
     pub good: bool,
     /// By check and server.
     pub findings: Vec<Finding>,
+    /// Findings that are left out because there are too many.
+    pub more: usize,
 }
 
 /// A check on a server.

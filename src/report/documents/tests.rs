@@ -12,8 +12,15 @@ fn facts(text: &str) -> Facts {
         Line { value: t(), found: t(), unit: "ms".into(), wanted: t(), source: t(), verdict: "bad".into() };
     let sentence = Line { found: t(), ..Line::default() };
     let finding = Finding { check: t(), server: t(), verdict: "unknown".into(), lines: vec![line, sentence] };
-    let test =
-        Test { activity: t(), what: t(), environment: t(), at: t(), good: false, findings: vec![finding] };
+    let test = Test {
+        activity: t(),
+        what: t(),
+        environment: t(),
+        at: t(),
+        good: false,
+        findings: vec![finding],
+        more: 2,
+    };
     Facts {
         title: t(),
         activity: "3.2.5-28".into(),
@@ -173,4 +180,19 @@ fn a_search_names_its_words_the_catalogue_and_what_matched() {
     }
     let none = search(&Found::default(), Language::En).unwrap();
     assert!(none.contains("None."), "{none}");
+}
+
+#[test]
+fn the_longest_document_is_made_all_the_same() {
+    let mut facts = facts("some words of a person");
+    let finding =
+        Finding { lines: vec![facts.tests[0].findings[0].lines[0].clone(); 4], ..Finding::default() };
+    facts.tests[0].findings = vec![finding; 600];
+    facts.troubles[0].answers = vec!["it was mended".to_owned(); 8];
+    facts.troubles = vec![facts.troubles[0].clone(); 200];
+    facts.deeds = vec![facts.deeds[0].clone(); 300];
+    facts.evidence = vec![facts.evidence[0].clone(); 1000];
+    for (form, _, text) in all(&facts) {
+        assert!(text.len() > 500, "{form}");
+    }
 }

@@ -39,7 +39,7 @@ impl Mark {
             Self::Attested => '✎',
             Self::Excepted => '≈',
             Self::Missing => '!',
-            Self::NotTaken => '·',
+            Self::NotTaken => '–',
             Self::Open => '►',
         }
     }
@@ -108,13 +108,11 @@ impl Stand {
         self.marks.get(id).copied().unwrap_or(Mark::NotTaken)
     }
 
-    /// What the signs mean, with how many activities bear each.
+    /// What each sign means, with how many activities bear it.
     #[must_use]
-    pub fn legend(&self, language: Language) -> String {
+    pub fn legend(&self, language: Language) -> Vec<String> {
         let count = |mark: Mark| self.marks.values().filter(|one| **one == mark).count();
-        let parts = Mark::ALL
-            .iter()
-            .map(|mark| format!("{} {} ({})", mark.sign(), mark.words(language), count(*mark)));
-        parts.collect::<Vec<_>>().join("  ")
+        let part = |mark: &Mark| format!("{} {} ({})", mark.sign(), mark.words(language), count(*mark));
+        Mark::ALL.iter().map(part).collect()
     }
 }

@@ -20,6 +20,9 @@ const GAP_DOWN: usize = 56;
 const TRACKS: usize = 8;
 const MARGIN: usize = 36;
 const TITLE_HEIGHT: usize = 40;
+/// Height of a line between title and drawing, and width of a letter there.
+const HEADING_LINE: usize = 16;
+const LETTER_WIDTH: usize = 7;
 /// Characters of a line in a box.
 const LINE: usize = 34;
 /// Lines of text in a box.
@@ -40,7 +43,9 @@ const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#1b1f24}.t{font-si
 pub fn svg(procedure: &Procedure, language: Language, stand: Option<&Stand>) -> String {
     let layout = layout::layout(procedure);
     let width = MARGIN * 2 + layout.columns.max(2) * (BOX_WIDTH + GAP_ACROSS);
-    let height = MARGIN * 2 + TITLE_HEIGHT + layout.rows * (BOX_HEIGHT + GAP_DOWN);
+    let heading = stand.map(|stand| heading(stand, language, width)).unwrap_or_default();
+    let above = MARGIN * 2 + TITLE_HEIGHT + heading.len() * HEADING_LINE;
+    let height = above + layout.rows * (BOX_HEIGHT + GAP_DOWN);
     let title = format!("{} {}", procedure.number, procedure.title.of(language));
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -53,11 +58,11 @@ pub fn svg(procedure: &Procedure, language: Language, stand: Option<&Stand>) -> 
         MARGIN + 14,
         title = xml(&title),
     );
-    if let Some(stand) = stand {
-        let line = format!("{} · {}", stand.line, stand.legend(language));
-        let y = MARGIN + TITLE_HEIGHT - 6;
-        let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"{y}\">{}</text>", xml(&line));
+    for (at, words) in heading.iter().enumerate() {
+        let y = MARGIN + TITLE_HEIGHT - 6 + at * HEADING_LINE;
+        let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"{y}\">{}</text>", xml(words));
     }
+    let _ = writeln!(out, "<g transform=\"translate(0 {})\">", heading.len() * HEADING_LINE);
     for activity in &procedure.activities {
         arrows(&layout, activity, language, &mut out);
     }
@@ -67,8 +72,25 @@ pub fn svg(procedure: &Procedure, language: Language, stand: Option<&Stand>) -> 
             node(activity, language, corner(*row, *column), mark, &mut out);
         }
     }
-    out.push_str("</svg>\n");
+    out.push_str("</g>\n</svg>\n");
     out
+}
+
+/// The run's line and the legend, in lines that fit the drawing.
+fn heading(stand: &Stand, language: Language, width: usize) -> Vec<String> {
+    let columns = (width - MARGIN * 2) / LETTER_WIDTH;
+    let mut lines = escape::wrap(&stand.line, columns);
+    let mut current = String::new();
+    for sign in stand.legend(language) {
+        if !current.is_empty() && escape::width(&current) + 4 + escape::width(&sign) > columns {
+            lines.push(std::mem::take(&mut current));
+        }
+        // Spaces side by side are one space in a drawing.
+        current += if current.is_empty() { "" } else { " | " };
+        current += &sign;
+    }
+    lines.push(current);
+    lines
 }
 
 pub(super) fn corner(row: usize, column: usize) -> (usize, usize) {
@@ -106,9 +128,11 @@ fn node(
         mark.map(|mark| format!(" class=\"{}\"", mark.class())).unwrap_or_default(),
         xml(&format!("{} {full} ({kind}: {})", activity.id, roles.join(", "))),
     );
-    let (left, mut line) = (x + 12, y + 17);
+    // Round corners leave less room.
+    let inset = if round == BOX_HEIGHT / 2 { 28 } else { 12 };
+    let (left, mut line) = (x + inset, y + 17);
     if let Some(mark) = mark {
-        let right = x + BOX_WIDTH - 10;
+        let right = x + BOX_WIDTH - inset;
         let _ = writeln!(out, "<text class=\"s\" x=\"{right}\" y=\"{}\">{}</text>", y + 19, mark.sign());
         let words = xml(&mark.words(language));
         let _ = writeln!(out, "<text class=\"m\" x=\"{right}\" y=\"{}\">{words}</text>", y + BOX_HEIGHT - 6);

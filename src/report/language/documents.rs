@@ -50,12 +50,11 @@ texts! {
     }
     counts_label() { en: "Activities", es: "Actividades" }
     no_procedures(system) { en: "No procedure was ever run for {system}.", es: "Nunca se ejecutó un procedimiento para {system}." }
-    system_complete(count) { en: "complete: nothing is missing in {count} procedures", es: "completa: no falta nada en {count} procedimientos" }
+    system_complete(count) { en: "complete: nothing is missing; procedures: {count}", es: "completa: no falta nada; procedimientos: {count}" }
     system_incomplete(missing, count) {
-        en: "{missing} activities are missing in {count} procedures",
-        es: "faltan {missing} actividades en {count} procedimientos"
+        en: "activities missing: {missing}; procedures: {count}",
+        es: "actividades que faltan: {missing}; procedimientos: {count}"
     }
-    by_step(run) { en: "by a step of run {run}", es: "por un paso de la ejecución {run}" }
 
     // Where a run stands in the drawing.
     mark_done() { en: "done", es: "hecha" }

@@ -250,7 +250,7 @@ fn pages_say(life: &Life, run: &str) {
     assert_eq!(by_step_here.unwrap()["standing"], "done", "the run that was called fulfilled it");
     let page = life.done(&["procedure", "show", "--run", run, "--lang", "es"]);
     fits(&page);
-    assert!(page.contains("✔ □ 03m") && page.contains("✎ □ 10") && page.contains("· ■ 11u"), "{page}");
+    assert!(page.contains("✔ □ 03m") && page.contains("✎ □ 10") && page.contains("– ■ 11u"), "{page}");
 }
 
 /// The same forms where the institution speaks English.

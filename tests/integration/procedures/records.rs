@@ -166,7 +166,7 @@ fn coverage_of_a_system_is_incomplete_until_its_procedures_are() {
     let nothing = office.try_as("ana", &["coverage", "--system", "payroll", "--lang", "en"]);
     assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
     assert!(text(&nothing.stdout).contains("No procedure was ever run for payroll."), "{nothing:?}");
-    for (language, words) in [("es", "faltan"), ("en", "missing")] {
+    for (language, words) in [("es", "actividades que faltan: "), ("en", "activities missing: ")] {
         for more in [&[][..], &["-v"]] {
             let call = [&["coverage", "--system", "library", "--lang", language], more].concat();
             let page = office.try_as("ana", &call);

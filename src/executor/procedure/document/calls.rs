@@ -18,8 +18,8 @@ use crate::{
 
 /// Largest report of checks that is read, in bytes.
 const REPORT_BYTES_MAX: u64 = 8 << 20;
-/// Most findings of one asking that are shown.
-const FINDINGS_MAX: usize = 200;
+/// Most lines of findings in one document; what is beyond stands in the reports themselves.
+const LINES_MAX: usize = 3000;
 
 /// The findings of a report in the depot; what cannot be read has none.
 pub fn report(site: &Site, digest: &Digest) -> Vec<FindingSummary> {
@@ -53,6 +53,24 @@ pub fn tests(site: &Site, journals: &Journals<'_>, words: &Words<'_>) -> Vec<(Ti
     tests
 }
 
+/// The tests without what would make the document longer than it may be: the oldest give first, and
+/// what is good gives before what is not.
+pub fn bounded(mut tests: Vec<Test>) -> Vec<Test> {
+    let mut room = LINES_MAX;
+    for test in tests.iter_mut().rev() {
+        test.findings.sort_by_key(|one| one.verdict == "good");
+        let before = test.findings.len();
+        test.findings.retain(|one| {
+            let lines = 1 + one.lines.len();
+            let fits = lines <= room;
+            room = if fits { room - lines } else { 0 };
+            fits
+        });
+        test.more = before - test.findings.len();
+    }
+    tests
+}
+
 fn test(
     words: &Words<'_>,
     activity: &Activity,
@@ -67,7 +85,8 @@ fn test(
         environment: environment.to_owned(),
         at: words.moment(at),
         good,
-        findings: findings.iter().take(FINDINGS_MAX).map(|one| finding(words, one)).collect(),
+        findings: findings.iter().map(|one| finding(words, one)).collect(),
+        more: 0,
     }
 }
 

@@ -28,6 +28,8 @@ use std::collections::BTreeMap;
 /// Most lines of what was done, and changes before a failure, that a document names.
 const DEEDS_MAX: usize = 300;
 const CHANGES_MAX: usize = 10;
+/// Most files that a document names; coverage names all of them.
+const EVIDENCE_MAX: usize = 1000;
 
 /// The facts of the document `form` of an activity.
 pub async fn of(
@@ -71,7 +73,7 @@ pub async fn of(
         system: sheet(site, journals),
         parties: parties(procedure, activity, &words),
         places: places(site, journals, &words).await?,
-        tests: tests(tested, whole),
+        tests: calls::bounded(tests(tested, whole)),
         troubles: troubles.into_iter().map(|one| one.trouble).collect(),
         approvals: calls::approvals(journals, &words),
         calls: calls::called(journals, &words),
@@ -216,7 +218,7 @@ fn versions(journals: &Journals<'_>, fields: &[(String, Named)]) -> (String, Str
         run.header.goal == Goal::Change && run.header.environment_kind == EnvironmentKind::Production
     });
     let first = changes.next();
-    let last = changes.last().or(first);
+    let last = changes.next_back().or(first);
     let from = first.and_then(|run| run.observed.version.clone()).or_else(|| field(&["from"]));
     let to = last.and_then(|run| run.header.version.clone()).or_else(|| field(&["to", "version"]));
     (from.unwrap_or_default(), to.unwrap_or_default())
@@ -397,7 +399,7 @@ fn evidence(journals: &Journals<'_>, words: &Words<'_>) -> Vec<Evidence> {
                 None => words.text(activity.evidence.as_ref().unwrap_or(&activity.text)),
             };
             let one = Evidence { activity: activity.id.to_string(), what, digest: digest.to_string() };
-            if !found.contains(&one) {
+            if !found.contains(&one) && found.len() < EVIDENCE_MAX {
                 found.push(one);
             }
         }

@@ -77,12 +77,12 @@ fn failures(journals: &Journals<'_>, id: &str, words: &Words<'_>) -> Vec<(Timest
     let mut found = Vec::new();
     for (event, at) in &call.events {
         let (place, what) = match event {
-            run::Event::StepEnded { server, step, end, .. } => match end {
-                StepEnd::Failed { words, last: true, .. } | StepEnd::InDoubt { words } => {
-                    (format!("{server}, {step}"), words.clone())
-                }
-                _ => continue,
-            },
+            run::Event::StepEnded {
+                server,
+                step,
+                end: StepEnd::Failed { words, last: true, .. } | StepEnd::InDoubt { words },
+                ..
+            } => (format!("{server}, {step}"), words.clone()),
             run::Event::PreflightFailed { failure }
             | run::Event::BackupFailed { failure }
             | run::Event::ServicesFailed { failure }
