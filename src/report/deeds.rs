@@ -3,6 +3,7 @@
 use crate::{
     model::{Digest, Language},
     procedure::{Answer, Event, SEARCH, Took},
+    report::language::documents,
 };
 
 /// One event as a line: the activity, who, what, why.
@@ -39,7 +40,13 @@ pub fn words(event: &Event, language: Language) -> String {
         Event::Measured { activity, good: false, .. } => {
             format!("{activity} {}", word("verificaciones malas", "checks bad"))
         }
-        Event::Performed { activity, .. } => format!("{activity} {}", word("hecha", "done")),
+        Event::Performed { activity, documents: made, .. } if made.is_empty() => {
+            format!("{activity} {}", word("hecha", "done"))
+        }
+        Event::Performed { activity, documents: made, .. } => {
+            let names: Vec<_> = made.iter().map(|made| documents::form(made.form, language)).collect();
+            format!("{activity} {}: {}", word("elaboró", "made"), names.join(", "))
+        }
         Event::ExternalOpened { activity, by, role, reference, .. } => {
             format!("{activity} {by} ({role}): {} {reference}", word("abierto con", "opened as"))
         }

@@ -220,3 +220,90 @@ fn the_drawing_of_a_run_marks_every_activity_without_colour() {
     let neither = office.try_as("ana", &["procedure", "show"]);
     assert_eq!(neither.status.code(), Some(2), "{neither:?}");
 }
+
+/// A procedure that asks for approval, has something left out, and calls another.
+const ASKS: &str = r#"
+kind: procedure
+number: 9.5
+title: {es: Pedir, en: Ask}
+roles:
+  director: {es: Director de TIC, en: ICT director}
+  professional: {es: Profesional, en: Professional}
+exceptions: [director]
+activities:
+  - {id: 01, kind: start, text: {es: Inicio, en: Start}, next: 02}
+  - {id: 02, kind: attest, roles: [professional], text: {es: Entrenar, en: Train people}, next: 03}
+  - {id: 03, kind: gate, signers: [director], text: {es: Aprobar, en: Approve the work}, on_yes: 04, on_no: 05r}
+  - {id: 04, kind: call, playbook: delivers, text: {es: Entregar, en: Deliver}, next: 05}
+  - {id: 05, kind: end, text: {es: Fin, en: End}}
+  - {id: 05r, kind: end, outcome: rejected, text: {es: Fin, en: End}}
+"#;
+
+/// What is called: a no and what answered it, then a delivery that names no documents.
+const DELIVERS: &str = r#"
+kind: procedure
+code: YY-P01
+version: "03"
+number: 9.6
+title: {es: Entregar, en: Deliver}
+roles:
+  director: {es: Director de TIC, en: ICT director}
+  professional: {es: Profesional, en: Professional}
+  unit: {es: Unidad, en: Receiving unit}
+exceptions: [director]
+activities:
+  - {id: 01, kind: start, text: {es: Inicio, en: Start}, next: 02}
+  - {id: 02, kind: decision, roles: [professional], text: {es: ¿Listo?, en: "Is it ready?"}, on_yes: 04, on_no: 03, attempts: {limit: 3, then: 05u}}
+  - {id: 03, kind: attest, roles: [professional], text: {es: Corregir, en: Mend it}, next: 02, attempts: {limit: 3, then: 05u}}
+  - {id: 04, kind: deliver, signers: [professional, unit], text: {es: Entregar, en: Hand it over}, next: 05}
+  - {id: 05, kind: end, text: {es: Fin, en: End}}
+  - {id: 05u, kind: end, outcome: unsolved, text: {es: Fin, en: End}}
+"#;
+
+#[test]
+fn a_delivery_act_names_what_was_approved_left_out_and_mended_wherever_that_was() {
+    let office = Office::open();
+    for (file, written) in [("asks", ASKS), ("delivers", DELIVERS)] {
+        fs::write(office.folder.path().join(format!("playbooks/{file}.yaml")), written).unwrap();
+    }
+    office
+        .done_as("luis", &["request", "new", "asks", "--system", "notes", "--reason", "the semester begins"]);
+    office.done_as(
+        "ana",
+        &["do", "9.5-02", "--except", "9.5-02", "--until", "2099-12-31", "--reason", "later"],
+    );
+    office.done_as("ana", &["do", "9.5-03", "--answer", "yes", "--reason", "it is *urgent*"]);
+    office.done_as("luis", &["do", "9.6-02", "--answer", "no", "--reason", "the page is empty"]);
+    office.done_as("luis", &["do", "9.6-03", "--reason", "the page was written"]);
+    office.done_as("luis", &[&["do", "9.6-02"][..], &YES].concat());
+    let waits = office.waiting().remove(0);
+    let digest = waits["documents"][0]["digest"].as_str().unwrap().to_owned();
+    let act = office.done_as("eva", &["evidence", &digest]);
+    fits(&act);
+    let words = act.split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        "# Delivery act",
+        "Document: YY-P01 v03",
+        "Reason: the semester begins",
+        "Title: Notes",
+        "Professional (delivers): Luis Mora",
+        "Receiving unit (receives): Eva Paz",
+        "9.5-03 Approve the work: Ana Ruiz (ICT director) approved: it is \\*urgent\\*",
+        "9.6-02, Luis Mora: no: the page is empty - Answer: 9.6-03 Luis Mora: the page was written - Solved: 20",
+        "9.5-02 Train people: Ana Ruiz, until 2100-01-01 00:00: later",
+        "There is no verified backup of production.",
+        "Nothing was tested.",
+    ] {
+        assert!(words.contains(wanted), "no `{wanted}`: {act}");
+    }
+    // It is made once, whoever signs first.
+    office.done_as("eva", &["do", "9.6-04", "--reason", "received"]);
+    office.done_as("luis", &["do", "9.6-04", "--reason", "handed over"]);
+    let runs = office.runs();
+    assert_eq!((&runs[0]["outcome"], &runs[1]["outcome"]), (&"done".into(), &"done".into()), "{runs:?}");
+    let journal = office.journal(runs[1]["run"].as_str().unwrap());
+    let made: Vec<_> = journal.iter().filter(|event| !event["documents"].is_null()).collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    let page = office.done_as("eva", &["show", runs[1]["run"].as_str().unwrap()]);
+    assert!(page.contains("9.6-04 made: delivery act"), "{page}");
+}

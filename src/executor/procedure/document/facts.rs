@@ -65,7 +65,7 @@ pub async fn of(
         run: header.id.to_string(),
         made: words.moment(journals.now),
         requester: words.person(&header.requester),
-        reason: header.reason.clone().unwrap_or_default(),
+        reason: reason(journals),
         opened: words.moment(header.opened),
         what: what(journals, &words),
         from,
@@ -184,6 +184,12 @@ impl Words<'_> {
     pub fn attempt(&self, attempt: u32) -> String {
         say::attempt_good(self.language, attempt)
     }
+}
+
+/// Why it was asked for: a run that another one called was asked for where the first one was.
+fn reason(journals: &Journals<'_>) -> String {
+    let first = journals.callers.last().map_or(journals.run, |caller| &caller.run);
+    first.header.reason.clone().unwrap_or_default()
 }
 
 /// What requests were given, and the field's name beside it.
@@ -367,13 +373,16 @@ async fn backup(
     }))
 }
 
-/// What was left out, here and where this run was called from.
+/// What is left out and may be still, here and where this run was called from.
 fn exceptions(journals: &Journals<'_>, words: &Words<'_>) -> Vec<Exception> {
     let runs = journals.callers.iter().map(|one| &one.run).chain([journals.run]);
     let mut found = Vec::new();
     for run in runs {
         for one in coverage(run) {
             let Standing::Excepted { by, why, until } = one.standing else { continue };
+            if until.is_some_and(|until| until <= journals.now) {
+                continue;
+            }
             let what = run.procedure.activity(&one.activity).map(|activity| words.text(&activity.text));
             found.push(Exception {
                 activity: one.activity.to_string(),
