@@ -27,6 +27,7 @@
 //! | [`check`] | questions about a system that works | pure |
 //! | [`backup`] | the four parts, the manifest, the proof | pure |
 //! | [`system`] | the data sheet of a system | pure |
+//! | [`catalogue`] | the data sheets of all systems, and the search in them | pure |
 //! | [`playbook`] | playbooks and their steps | pure |
 //! | [`procedure`] | procedures: activities, their lint, their runs as a state machine | pure |
 //! | [`approval`] | who decides, and whether they have | pure |
@@ -45,6 +46,7 @@
 
 pub mod approval;
 pub mod backup;
+pub mod catalogue;
 pub mod check;
 pub mod cli;
 pub mod demo;

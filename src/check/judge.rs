@@ -1,6 +1,6 @@
 //! From measurements to a finding.
 
-use super::{Check, Condition, Expectation, Measured, Measurements, measure::find};
+use super::{Check, Condition, Expectation, Measured, Measurements, Question, measure::find, unit::unit};
 use crate::{model::Value, module::printable};
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +26,14 @@ pub struct FindingLine {
     pub value: String,
     /// What was wanted, in words: `below 800`.
     pub wanted: String,
+    /// The same as it is, for readers of another language; absent in journals of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// What was measured, or why it is not known; printable and cut.
     pub found: String,
+    /// The unit of what was measured, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// Whether it holds.
     pub verdict: Verdict,
     /// Where the figure comes from.
@@ -50,7 +56,8 @@ pub struct Finding {
 /// Judges what was measured.
 #[must_use]
 pub fn judge(check: &Check, values: &Measurements) -> Finding {
-    let lines: Vec<_> = check.expect.iter().map(|expectation| line(expectation, values)).collect();
+    let line = |expectation| line(&check.question, expectation, values);
+    let lines: Vec<_> = check.expect.iter().map(line).collect();
     let nothing_known =
         values.is_empty() || values.values().any(|value| matches!(value, Measured::Unknown(_)));
     let verdict = match lines.iter().map(|line| line.verdict).max() {
@@ -61,7 +68,7 @@ pub fn judge(check: &Check, values: &Measurements) -> Finding {
     Finding { check: check.id.clone(), verdict, lines, values: values.clone() }
 }
 
-fn line(expectation: &Expectation, values: &Measurements) -> FindingLine {
+fn line(question: &Question, expectation: &Expectation, values: &Measurements) -> FindingLine {
     let measured = find(values, &expectation.value);
     let (found, verdict) = match &measured {
         Measured::Unknown(reason) => (reason.clone(), Verdict::Unknown),
@@ -74,7 +81,9 @@ fn line(expectation: &Expectation, values: &Measurements) -> FindingLine {
     FindingLine {
         value: expectation.value.clone(),
         wanted: wanted(&expectation.condition),
+        condition: Some(expectation.condition.clone()),
         found: printable(&found, TEXT_CHARS_MAX),
+        unit: unit(question, &expectation.value).map(str::to_owned),
         verdict,
         source: expectation.source.clone(),
     }

@@ -9,6 +9,7 @@ pub mod judge;
 pub mod measure;
 pub mod question;
 pub mod spec;
+pub mod unit;
 
 pub use judge::{Finding, FindingLine, Verdict, judge};
 pub use measure::{Measured, Measurements, STATISTICS, statistic};

@@ -1,5 +1,7 @@
 //! `esclusa coverage`: each activity of a procedure's run: done, attested, excepted or missing.
 
+mod system;
+
 use super::{
     CliError, Format, Global, Terminal,
     procedural::{Standing, is_one},
@@ -8,7 +10,12 @@ use super::{
 use crate::{
     model::{ExitCode, Language, PersonName},
     procedure::{self, Covered, Standing as How},
-    report::{escape, language::procedures as say, lines::Lines, moment},
+    report::{
+        escape,
+        language::{documents, procedures as say},
+        lines::Lines,
+        moment,
+    },
 };
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -20,7 +27,11 @@ const ID_COLUMNS: usize = 12;
 #[derive(Args)]
 pub struct CoverageArgs {
     /// The procedure's run: its id, the first characters of it, or `latest`
-    run: String,
+    #[arg(required_unless_present = "system")]
+    run: Option<String>,
+    /// All procedures of a system: the newest run of each; `-v` shows every activity
+    #[arg(long, value_name = "SYSTEM", conflicts_with = "run")]
+    system: Option<String>,
     #[command(flatten)]
     door: Door,
 }
@@ -33,7 +44,10 @@ pub async fn coverage(
 ) -> Result<ExitCode, CliError> {
     let records = Records::open(global, &args.door).await?;
     let language = records.language(terminal, None);
-    let row = records.store.find_run(&args.run).await?;
+    if let Some(name) = &args.system {
+        return system::coverage(&records, terminal, name).await;
+    }
+    let row = records.store.find_run(args.run.as_deref().unwrap_or("latest")).await?;
     if !is_one(&row) {
         return Err(CliError::input(format!("run {} is no procedure's", row.new.id))
             .hint(format!("see it with `esclusa show {}`", row.new.id)));
@@ -55,7 +69,9 @@ pub async fn coverage(
         let how = words(one, &records, language);
         lines.named(one.activity.as_str(), ID_COLUMNS, &escape::capped(&how, 400));
         for digest in &one.evidence {
-            lines.named("", ID_COLUMNS, &format!("sha256 {digest}"));
+            let made = one.documents.iter().find(|made| made.digest == *digest);
+            let name = made.map(|made| format!("{}: ", documents::form(made.form, language)));
+            lines.named("", ID_COLUMNS, &format!("{}sha256 {digest}", name.unwrap_or_default()));
         }
         for run in &one.runs {
             lines.named("", ID_COLUMNS, &format!("esclusa show {run}"));
@@ -107,6 +123,7 @@ fn document(one: &Covered) -> Json {
     };
     json!({
         "activity": one.activity, "standing": standing, "by": by, "signed": signed, "why": why,
-        "until": until.map(|at| at.to_string()), "evidence": one.evidence, "runs": one.runs,
+        "until": until.map(|at| at.to_string()), "evidence": one.evidence,
+        "documents": one.documents, "runs": one.runs,
     })
 }

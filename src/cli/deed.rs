@@ -32,6 +32,9 @@ pub struct DeedArgs {
     /// A file of evidence, up to 64 MiB; as often as needed
     #[arg(long, value_name = "FILE", num_args = 1..)]
     attach: Vec<PathBuf>,
+    /// Search the catalogue for these words and keep what is found as evidence
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
     /// The number under which another process was opened
     #[arg(long, value_name = "NUMBER")]
     reference: Option<String>,
@@ -63,7 +66,11 @@ impl DeedArgs {
     /// Whether anything was said that answers an activity.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        self.answer.is_some() || !self.field.is_empty() || !self.attach.is_empty() || self.reference.is_some()
+        self.answer.is_some()
+            || !self.field.is_empty()
+            || !self.attach.is_empty()
+            || self.reference.is_some()
+            || self.search.is_some()
     }
 
     /// The deed, its files in the depot.
@@ -85,6 +92,7 @@ impl DeedArgs {
             evidence: evidence?,
             reference: self.reference.clone(),
             except: None,
+            search: self.search.clone(),
         })
     }
 }

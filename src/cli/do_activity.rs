@@ -92,7 +92,7 @@ pub async fn act(
         let mut lines = Lines::default();
         standing.describe(&site.project.zone, language, &mut lines);
         terminal.note(&lines.text());
-        prompt::complete(site, standing, activity, &mut deed, language).await?;
+        prompt::complete(site, terminal, standing, activity, &mut deed, language).await?;
     }
     let done = deed.except.as_ref().map_or(&activity.id, |(left_out, _)| left_out).clone();
     let draft = executor::procedure::draft(site, id, &activity.id, &deed).await;

@@ -7,6 +7,7 @@ mod approve;
 mod audit;
 mod backup;
 mod cancel;
+mod catalogue;
 mod check;
 mod coverage;
 mod deed;
@@ -17,6 +18,7 @@ mod doctor;
 mod documents;
 mod edit;
 mod error;
+mod evidence;
 pub mod explain;
 mod history;
 mod init;
@@ -121,8 +123,12 @@ enum Verb {
     Todo(todo::TodoArgs),
     /// Do your part of a procedure: an activity, an answer, a signature
     Do(do_activity::DoArgs),
-    /// Each activity of a procedure's run: done, attested, excepted or missing
+    /// Each activity of a procedure's run, or of all of a system's: done, attested, excepted, missing
     Coverage(coverage::CoverageArgs),
+    /// Print a file that is evidence of a run, its content proven
+    Evidence(evidence::EvidenceArgs),
+    /// The systems that there are data sheets of; search in them
+    Catalogue(catalogue::CatalogueArgs),
     /// Show what a playbook would change, and change nothing
     Plan(plan::PlanArgs),
     /// Run a playbook in one environment, or along its route
@@ -235,11 +241,13 @@ async fn perform(cli: Cli, terminal: &Terminal) -> Result<ExitCode, CliError> {
         Verb::Validate(args) => documents::validate(global, terminal, &args),
         Verb::Schema(args) => documents::schema(terminal, &args),
         Verb::Explain(args) => documents::explain(global, terminal, &args),
-        Verb::Procedure(args) => procedure::procedure(global, terminal, &args),
+        Verb::Procedure(args) => procedure::procedure(global, terminal, args).await,
         Verb::Request(args) => request::request(global, terminal, args).await,
         Verb::Todo(args) => todo::todo(global, terminal, args).await,
         Verb::Do(args) => do_activity::perform(global, terminal, args).await,
         Verb::Coverage(args) => coverage::coverage(global, terminal, args).await,
+        Verb::Evidence(args) => evidence::evidence(global, terminal, args).await,
+        Verb::Catalogue(args) => catalogue::catalogue(global, terminal, &args),
         Verb::Plan(args) => plan::plan(global, terminal, args).await,
         Verb::Run(args) => run::run(global, terminal, args).await,
         Verb::Promote(args) => promote::promote(global, terminal, args).await,

@@ -4,10 +4,10 @@ use super::{CliError, Format, Terminal, junit, records::Records};
 use crate::{
     executor::{self, procedure::Stored},
     model::{ExitCode, Language, RunId, Timestamp},
-    procedure::{Activity, ActivityKind, Effect, decide, state::Position},
+    procedure::{Activity, ActivityKind, Effect, coverage, decide, state::Position},
     report::{
         deeds, escape,
-        language::{self as words, procedures as say, records as common},
+        language::{self as words, documents, procedures as say, records as common},
         lines::Lines,
         moment,
     },
@@ -17,6 +17,8 @@ use serde_json::{Value as Json, json};
 
 /// Columns of a moment with its seconds.
 const MOMENT_COLUMNS: usize = 19;
+/// Columns of an activity's id.
+const ID_COLUMNS: usize = 12;
 
 /// Whether a row is a procedure's run.
 #[must_use]
@@ -145,6 +147,12 @@ impl Standing {
             let due = if self.overdue() { say::overdue(language, due) } else { due };
             lines.pair(&say::due_label(language), &due);
         }
+        let made = self.stored.run.current().map(|(_, open)| open.documents.as_slice()).unwrap_or_default();
+        for made in made {
+            let name = documents::form(made.form, language);
+            let words = format!("{name}: esclusa evidence {}", made.digest.short());
+            lines.pair(&documents::document_label(language), &words);
+        }
         if let Some(next) = self.next() {
             lines.pair(&common::next_label(language), &next);
         }
@@ -167,6 +175,7 @@ impl Standing {
             "text": activity.map(|activity| &activity.text), "waits_for": self.roles(),
             "waits_for_run": self.called(), "missing": self.missing(), "since": self.since().map(|at| at.to_string()),
             "due": self.due().map(|at| at.to_string()), "overdue": self.overdue(), "next": self.next(),
+            "documents": run.current().map(|(_, open)| open.documents.clone()).unwrap_or_default(),
         })
     }
 
@@ -230,6 +239,16 @@ pub async fn show(records: &Records, terminal: &Terminal, id: &RunId) -> Result<
     standing.describe(&records.zone, language, &mut lines);
     if let Some(reason) = &run.header.reason {
         lines.pair(&words::reason_label(language), &escape::capped(reason, 400));
+    }
+    let made: Vec<_> = coverage(run).into_iter().filter(|one| !one.documents.is_empty()).collect();
+    if !made.is_empty() {
+        lines.heading(&documents::documents_heading(language));
+    }
+    for (activity, made) in made.iter().flat_map(|one| one.documents.iter().map(|made| (&one.activity, made)))
+    {
+        let name = documents::form(made.form, language);
+        let words = format!("{name}: esclusa evidence {}", made.digest.short());
+        lines.named(activity.as_str(), ID_COLUMNS, &words);
     }
     lines.heading(&common::heading_journal(language));
     for (event, at) in events {

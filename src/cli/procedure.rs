@@ -1,12 +1,21 @@
 //! `esclusa procedure`: what is wrong with a procedure's graph, and what it looks like.
 
-use super::{CliError, Format, Global, Terminal, disk_files::DiskFiles, project};
+use super::{
+    CliError, Format, Global, Terminal,
+    disk_files::DiskFiles,
+    procedural::Standing,
+    project,
+    records::{Door, Records},
+};
 use crate::{
     document::{Diagnostics, Files as _, Source},
     inventory::{parse_people, parse_project},
     model::{ExitCode, Language, People},
-    procedure::{self, Parsed},
-    report::graph,
+    procedure::{self, Parsed, Procedure},
+    report::{
+        graph::{self, Stand},
+        language::documents as say,
+    },
 };
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -28,10 +37,16 @@ enum What {
         /// The procedure
         file: PathBuf,
     },
-    /// Draw the activities and where they lead
+    /// Draw the activities and where they lead, and where a run stands
     Show {
-        /// The procedure
-        file: PathBuf,
+        /// The procedure; with --run the one that the run was opened with
+        #[arg(required_unless_present = "run")]
+        file: Option<PathBuf>,
+        /// The run whose standing is shown: its id, the first characters of it, or `latest`
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+        #[command(flatten)]
+        door: Door,
         /// Write an SVG drawing to this file instead
         #[arg(long, value_name = "OUT")]
         svg: Option<PathBuf>,
@@ -39,10 +54,19 @@ enum What {
 }
 
 /// Performs `esclusa procedure`.
-pub fn procedure(global: &Global, terminal: &Terminal, args: &ProcedureArgs) -> Result<ExitCode, CliError> {
-    match &args.what {
-        What::Lint { file } => lint(global, terminal, file),
-        What::Show { file, svg } => show(global, terminal, file, svg.as_deref()),
+pub async fn procedure(
+    global: &Global,
+    terminal: &Terminal,
+    args: ProcedureArgs,
+) -> Result<ExitCode, CliError> {
+    match args.what {
+        What::Lint { file } => lint(global, terminal, &file),
+        What::Show { run: Some(run), file, door, svg } => {
+            show_run(global, terminal, (&run, &door), file.as_deref(), svg.as_deref()).await
+        }
+        What::Show { file, svg, .. } => {
+            show(global, terminal, file.as_deref().unwrap_or(Path::new("")), svg.as_deref())
+        }
     }
 }
 
@@ -81,17 +105,64 @@ fn show(global: &Global, terminal: &Terminal, file: &Path, svg: Option<&Path>) -
         return Err(CliError::report(diagnostics.render(terminal.lively)));
     };
     let language = terminal.language(None, found.language);
+    draw(terminal, &parsed.procedure, language, None, svg)?;
+    Ok(ExitCode::Done)
+}
+
+/// Draws the procedure that a run was opened with, and where the run stands.
+async fn show_run(
+    global: &Global,
+    terminal: &Terminal,
+    (run, door): (&str, &Door),
+    file: Option<&Path>,
+    svg: Option<&Path>,
+) -> Result<ExitCode, CliError> {
+    let records = Records::open(global, door).await?;
+    let language = records.language(terminal, None);
+    let row = records.store.find_run(run).await?;
+    let standing = Standing::load(&records.store, &row.new.id).await?;
+    let run = &standing.stored.run;
+    if let Some(file) = file {
+        same_procedure(global, file, &run.procedure)?;
+    }
+    let line = say::run_line(language, &row.new.id, standing.state(language));
+    let stand = Stand::of(run, line);
+    draw(terminal, &run.procedure, language, Some(&stand), svg)?;
+    Ok(ExitCode::Done)
+}
+
+/// Refuses a file that is another procedure than the run's; one that has changed since is fine.
+fn same_procedure(global: &Global, file: &Path, of_run: &Procedure) -> Result<(), CliError> {
+    let found = find(global, file)?;
+    if found.path == of_run.path || found.path.ends_with(&format!("/{}", of_run.path)) {
+        return Ok(());
+    }
+    Err(CliError::input(format!("the run is of `{}`, not of `{}`", of_run.path, found.path))
+        .hint("leave the file out: the procedure is stored with the run"))
+}
+
+fn draw(
+    terminal: &Terminal,
+    procedure: &Procedure,
+    language: Language,
+    stand: Option<&Stand>,
+    svg: Option<&Path>,
+) -> Result<(), CliError> {
     if let Some(out) = svg {
         let fault = |error: std::io::Error| CliError::failed(format!("`{}`: {error}", out.display()));
-        std::fs::write(out, graph::svg(&parsed.procedure, language)).map_err(fault)?;
+        std::fs::write(out, graph::svg(procedure, language, stand)).map_err(fault)?;
         terminal.note(&format!("`{}` is written", out.display()));
     } else if terminal.format == Format::Json {
-        let value = serde_json::to_value(&parsed.procedure);
-        terminal.json(&value.map_err(|error| CliError::failed(error.to_string()))?);
+        let failed = |error: serde_json::Error| CliError::failed(error.to_string());
+        let mut value = serde_json::to_value(procedure).map_err(failed)?;
+        if let Some(stand) = stand {
+            value["marks"] = serde_json::to_value(&stand.marks).map_err(failed)?;
+        }
+        terminal.json(&value);
     } else {
-        terminal.result(&graph::text(&parsed.procedure, language, COLUMNS));
+        terminal.result(&graph::text(procedure, language, COLUMNS, stand));
     }
-    Ok(ExitCode::Done)
+    Ok(())
 }
 
 /// A procedure's file and what is around it.

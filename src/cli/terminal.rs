@@ -54,6 +54,19 @@ impl Terminal {
         let _ = out.flush();
     }
 
+    /// Whether a person reads results as they are written.
+    #[must_use]
+    pub fn result_is_read(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// Writes bytes to standard output as they are; never to a terminal.
+    pub fn bytes(&self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(bytes);
+        let _ = out.flush();
+    }
+
     /// Writes a JSON result.
     pub fn json(&self, value: &serde_json::Value) {
         self.result(&serde_json::to_string_pretty(value).unwrap_or_default());

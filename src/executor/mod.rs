@@ -4,10 +4,12 @@
 //! the run. What goes wrong on a server is an event; what goes wrong here is an [`ExecutorError`].
 //! Knows nothing of arguments, terminals or wording for people.
 
+mod catalogue;
 mod change;
 mod copy;
 mod drive;
 mod error;
+mod evidence;
 mod finish;
 pub mod fleet;
 mod gate;
@@ -30,8 +32,10 @@ mod stage;
 mod verify;
 mod work;
 
+pub use catalogue::catalogue;
 pub use drive::{Patience, code, drive, resume};
 pub use error::ExecutorError;
+pub use evidence::evidence;
 pub use gate::recorded;
 pub use intake::{ProjectFiles, Wanted, take_in, take_in_system};
 pub use journal::{Journal, Watch, load};

@@ -10,7 +10,7 @@ use crate::{
     check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
     model::{RunAs, ServerName},
     plan::PlannedCheck,
-    run::{FindingPart, FindingSummary},
+    run::FindingSummary,
     transport::Frame,
 };
 use futures_util::{StreamExt as _, stream};
@@ -115,20 +115,13 @@ fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) ->
         server: server.clone(),
         verdict: word(finding.verdict).to_owned(),
         lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
-        parts: parts(site, check, &finding),
+        measured: finding.lines.into_iter().map(|line| redacted(site, line)).collect(),
     }
 }
 
-/// The finding's lines with the conditions that they answer: there is one for each.
-fn parts(site: &Site, check: &Check, finding: &Finding) -> Vec<FindingPart> {
-    let pairs = finding.lines.iter().zip(&check.expect);
-    let part = |(line, expectation): (&FindingLine, &check::Expectation)| FindingPart {
-        value: line.value.clone(),
-        found: site.redact(&line.found),
-        wanted: expectation.condition.clone(),
-        source: line.source.clone(),
-    };
-    pairs.map(part).collect()
+/// The line without secrets.
+fn redacted(site: &Site, line: FindingLine) -> FindingLine {
+    FindingLine { found: site.redact(&line.found), wanted: site.redact(&line.wanted), ..line }
 }
 
 /// Measurements of a question that could not be asked: unknown, whatever was expected.

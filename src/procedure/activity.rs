@@ -1,6 +1,6 @@
 //! A procedure and its activities, as they were written.
 
-use super::{ActivityKind, Work};
+use super::{ActivityKind, Form, Work};
 use crate::model::{EnvironmentKind, Language, Role};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
@@ -208,6 +208,12 @@ pub struct Activity {
     pub deadline_seconds: Option<u64>,
     /// How often those who must act are reminded, in seconds.
     pub remind_seconds: Option<u64>,
+    /// What must be searched before the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// The documents that it makes; none stands for the general one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Form>,
     /// How the procedure ended, at an end.
     pub outcome: Option<String>,
     /// Where the next run begins, at an end of something that goes on.
@@ -240,10 +246,38 @@ impl Activity {
         self.kind == ActivityKind::Recovery && self.run.is_some()
     }
 
+    /// Whether its documents are made before people are asked, who then answer for them.
+    #[must_use]
+    pub fn makes_documents_first(&self) -> bool {
+        self.work() == Work::Person && !self.documents.is_empty()
+    }
+
     /// Everyone who may answer here.
     #[must_use]
     pub fn answering(&self) -> &[Role] {
         if self.signers.is_empty() { &self.roles } else { &self.signers }
+    }
+}
+
+/// The field of an answer that names what a search found.
+pub const SEARCH: &str = "search";
+
+/// What is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Search {
+    /// The data sheets of the project.
+    Catalogue,
+}
+
+impl Search {
+    /// Every word, in the order of the documentation.
+    pub const WORDS: &'static [&'static str] = &["catalogue"];
+
+    /// Returns what `text` names.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text == "catalogue").then_some(Self::Catalogue)
     }
 }
 

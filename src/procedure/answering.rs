@@ -1,7 +1,7 @@
 //! Events at the open activity: who may answer there, and with what.
 
 use super::{
-    Activity, ActivityId, ActivityKind, Answer, Event, FieldKind, Refusal, Work, route,
+    Activity, ActivityId, ActivityKind, Answer, Event, FieldKind, Refusal, SEARCH, Work, route,
     state::{Given, Open, Position, ProcedureRun, Record},
 };
 use crate::model::{Digest, Role};
@@ -21,6 +21,13 @@ impl ProcedureRun {
         let Position::At(open) = &mut self.position else { return Err(Refusal::NotOpen(id.clone())) };
         fold(open, self.records.entry(id.clone()).or_default(), event);
         self.fold_staged(activity, event);
+        if let Event::CallEnded { run, fulfilled, .. } = event {
+            for id in fulfilled {
+                let record = self.records.entry(id.clone()).or_default();
+                record.fulfilled = true;
+                record.runs.push(run.clone());
+            }
+        }
         Ok(())
     }
 
@@ -29,14 +36,19 @@ impl ProcedureRun {
         let work = activity.work();
         let good = match event {
             Event::Answered { by, role, answer, reason, fields, evidence, .. } => {
-                if !matches!(work, Work::Person | Work::Gate) || self.settled().is_some() {
+                let unprepared = activity.makes_documents_first() && !open.performed;
+                if !matches!(work, Work::Person | Work::Gate) || self.settled().is_some() || unprepared {
                     return Err(misplaced(activity, event));
                 }
                 check_role(activity, activity.answering(), role)?;
                 check_twice(open, by.as_str(), role)?;
                 self.check_answer(activity, answer, reason)?;
+                if open.documents.iter().any(|made| !evidence.contains(&made.digest)) {
+                    return Err(Refusal::Documents(activity.id.clone()));
+                }
                 if *answer != Answer::No {
                     check_fields(activity, fields)?;
+                    check_search(activity, open, fields, evidence)?;
                     check_evidence(activity, open, evidence)?;
                 }
                 true
@@ -49,11 +61,16 @@ impl ProcedureRun {
                 let allowed = activity.started_by.is_empty() || open.start_allowed;
                 work == Work::Run && allowed && open.run.is_none()
             }
-            Event::CallEnded { run, .. } => open.exit.is_none() && open.run.as_ref() == Some(run),
+            Event::CallEnded { run, fulfilled, .. } => {
+                let known = |id| self.procedure.activity(id).is_some_and(|one| one.kind.may_be_fulfilled());
+                open.exit.is_none() && open.run.as_ref() == Some(run) && fulfilled.iter().all(known)
+            }
             Event::StagedRunEnded { run, .. } => self.staged.values().any(|one| one.id == *run && !one.over),
             Event::Measured { .. } => work == Work::Check && open.measured.is_none(),
-            Event::Performed { .. } => {
-                work == Work::Automatic && activity.kind != ActivityKind::End && !open.performed
+            Event::Performed { documents, .. } => {
+                let automatic = work == Work::Automatic && activity.kind != ActivityKind::End;
+                let wanted = documents.iter().map(|made| made.form).eq(activity.documents.iter().copied());
+                (automatic || activity.makes_documents_first()) && !open.performed && wanted
             }
             Event::ExternalOpened { role, reference, .. } => {
                 check_role(activity, activity.answering(), role)?;
@@ -101,7 +118,9 @@ fn fold(open: &mut Open, record: &mut Record, event: &Event) {
         | Event::ExternalReturned { by, role, answer, evidence, .. } => {
             let (by, role, answer) = (by.clone(), role.clone(), answer.clone());
             open.given.push(Given { by, role, answer, signed: event.seal().is_some() });
-            record.evidence.extend(evidence);
+            // Several signers name the same documents.
+            let new = |digest: &&Digest| !open.documents.iter().any(|made| made.digest == **digest);
+            record.evidence.extend(evidence.iter().filter(new));
         }
         Event::StartAllowed { .. } => open.start_allowed = true,
         Event::CallStarted { run, .. } => {
@@ -114,9 +133,12 @@ fn fold(open: &mut Open, record: &mut Record, event: &Event) {
             open.measured = Some(*good);
             record.evidence.push(*report);
         }
-        Event::Performed { document, .. } => {
+        Event::Performed { document, documents, .. } => {
             open.performed = true;
+            open.documents.clone_from(documents);
             record.evidence.extend(document);
+            record.evidence.extend(documents.iter().map(|made| made.digest));
+            record.documents.extend(documents);
         }
         Event::ExternalOpened { reference, sent, .. } => {
             open.reference = Some(reference.clone());
@@ -165,15 +187,34 @@ fn check_twice(open: &Open, by: &str, role: &Role) -> Result<(), Refusal> {
 }
 
 fn check_evidence(activity: &Activity, open: &Open, evidence: &[Digest]) -> Result<(), Refusal> {
+    let handed_in =
+        evidence.iter().filter(|digest| !open.documents.iter().any(|made| made.digest == **digest));
     // Of several signers the first one hands in what all of them sign.
-    let enough = evidence.len() >= activity.files || !open.given.is_empty();
+    let enough = handed_in.count() >= activity.files || !open.given.is_empty();
     let wrong = || Refusal::Evidence { activity: activity.id.clone(), wanted: activity.files };
     enough.then_some(()).ok_or_else(wrong)
 }
 
+/// What a search found is evidence, and the answer says which.
+fn check_search(
+    activity: &Activity,
+    open: &Open,
+    fields: &BTreeMap<String, String>,
+    evidence: &[Digest],
+) -> Result<(), Refusal> {
+    if activity.search.is_none() || !open.given.is_empty() {
+        return Ok(());
+    }
+    let found = fields.get(SEARCH).and_then(|text| Digest::parse(text));
+    let kept = found.is_some_and(|digest| evidence.contains(&digest));
+    kept.then_some(()).ok_or_else(|| Refusal::Search(activity.id.clone()))
+}
+
 fn check_fields(activity: &Activity, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    if let Some(unknown) = fields.keys().find(|name| !activity.fields.iter().any(|spec| spec.name == **name))
-    {
+    let known = |name: &str| {
+        activity.fields.iter().any(|spec| spec.name == name) || activity.search.is_some() && name == SEARCH
+    };
+    if let Some(unknown) = fields.keys().find(|name| !known(name)) {
         return Err(Refusal::Field(unknown.clone()));
     }
     for spec in &activity.fields {

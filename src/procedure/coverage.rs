@@ -1,6 +1,8 @@
 //! Coverage: how each activity stands.
 
-use super::{Activity, ActivityId, ActivityKind, ProcedureRun, Took, Work, graph::Graph, state::Position};
+use super::{
+    Activity, ActivityId, ActivityKind, Made, ProcedureRun, Took, Work, graph::Graph, state::Position,
+};
 use crate::model::{Digest, PersonName, RunId, Timestamp};
 use std::collections::BTreeSet;
 
@@ -40,7 +42,9 @@ pub struct Covered {
     pub standing: Standing,
     /// Files, documents and reports.
     pub evidence: Vec<Digest>,
-    /// Runs that were opened for it.
+    /// Of the evidence, the documents that the program made.
+    pub documents: Vec<Made>,
+    /// Runs that were opened for it, or whose steps fulfilled it.
     pub runs: Vec<RunId>,
 }
 
@@ -54,6 +58,7 @@ pub fn coverage(run: &ProcedureRun) -> Vec<Covered> {
             activity: activity.id.clone(),
             standing: standing(run, activity, on_the_way.contains(&activity.id)),
             evidence: record.evidence,
+            documents: record.documents,
             runs: record.runs,
         }
     };
@@ -107,6 +112,9 @@ fn standing(run: &ProcedureRun, activity: &Activity, on_the_way: bool) -> Standi
     let failed = fails && !record.good && record.took == Some(Took::Next);
     let ended = activity.kind == ActivityKind::End && record.good;
     let undone = failed || record.took.is_none() && !ended;
+    if undone && record.fulfilled {
+        return Standing::Done;
+    }
     match (undone, on_the_way) {
         (true, true) => Standing::Missing,
         (true, false) => Standing::NotTaken,

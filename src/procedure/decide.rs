@@ -126,6 +126,9 @@ fn work(run: &ProcedureRun, activity: &Activity, open: &Open) -> Effect {
     let roles: Vec<Role> = activity.answering().iter().filter(unsigned).cloned().collect();
     let each = !activity.signers.is_empty();
     match activity.work() {
+        Work::Person if activity.makes_documents_first() && !open.performed => {
+            Effect::Record { activity: id }
+        }
         Work::Person => Effect::AskPerson { activity: id, roles, each },
         Work::Gate => Effect::OpenGate { activity: id, roles, each },
         Work::External => match &open.reference {

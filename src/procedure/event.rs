@@ -3,7 +3,7 @@
 //! Every event is a past participle. They are tagged as those of other runs are, so that one journal
 //! holds both; an event of a later version is read as [`Event::Unknown`] and refused.
 
-use super::{ActivityId, Seal, Took};
+use super::{ActivityId, Made, Seal, Took};
 use crate::model::{Digest, PersonName, Role, RunId, SystemName, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,15 +89,26 @@ pub enum Event {
     StartAllowed { activity: ActivityId, by: PersonName, role: Role },
     /// A run was opened for the activity.
     CallStarted { activity: ActivityId, run: RunId },
-    /// It is over, or the stage of it that the activity is. 0 for what was undone: what was there before is
-    /// back, or nothing was.
-    CallEnded { activity: ActivityId, run: RunId, exit: u8 },
+    /// It is over, or the stage of it that the activity is; its steps fulfilled these activities too. 0 for
+    /// what was undone: what was there before is back, or nothing was.
+    CallEnded {
+        activity: ActivityId,
+        run: RunId,
+        exit: u8,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fulfilled: Vec<ActivityId>,
+    },
     /// A run in stages was accepted, or undone where nothing more comes of it.
     StagedRunEnded { activity: ActivityId, run: RunId, exit: u8 },
     /// The checks were asked.
     Measured { activity: ActivityId, good: bool, report: Digest },
-    /// The program made a document or told people.
-    Performed { activity: ActivityId, document: Option<Digest> },
+    /// The program made the general document, or those that the activity names, or told people.
+    Performed {
+        activity: ActivityId,
+        document: Option<Digest>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        documents: Vec<Made>,
+    },
     /// Another process was opened.
     ExternalOpened {
         activity: ActivityId,

@@ -1,8 +1,8 @@
 //! Reading a procedure.
 
 use super::{
-    Activity, ActivityId, ActivityKind, Attempts, FieldKind, FieldSpec, Procedure, Target, Targets, Text,
-    part,
+    Activity, ActivityId, ActivityKind, Attempts, FieldKind, FieldSpec, Form, Procedure, SEARCH, Search,
+    Target, Targets, Text, Work, part,
 };
 use crate::{
     document::{self, Decoder, Diagnostic, Diagnostics, Field, Files, Kind, Node, Shape, Source},
@@ -83,6 +83,8 @@ pub const ACTIVITY: Shape = Shape::new(
         Field::optional("max_age", Kind::Duration, "A verified backup that is younger will do."),
         Field::optional("deadline", Kind::Duration, "When it should be done, from its opening."),
         Field::optional("remind", Kind::Duration, "How often those who must act are reminded."),
+        Field::optional("search", Kind::Word(Search::WORDS), "What must be searched before the answer."),
+        Field::optional("documents", Kind::List(&Kind::Word(Form::WORDS)), "Documents that it makes."),
         Field::optional("outcome", Kind::Name, "How the procedure ended, at an end: `done` by default."),
         Field::optional("again", Kind::Text, "Where the next run begins, at an end."),
     ],
@@ -158,6 +160,7 @@ pub fn parse_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Dia
         let mut decoder = Decoder::new(source, diagnostics);
         decoder.shape(node, &ACTIVITY);
         let Some(activity) = activity(source, node, &number) else { continue };
+        belongs(&mut decoder, node, &activity);
         if let Some(first) = activities.iter().find(|known| known.id == activity.id) {
             let span = node.get("id").map_or(node.span, |id| id.span);
             let help = format!("the first one is at {}", first.place());
@@ -187,6 +190,27 @@ pub fn parse_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Dia
         activities,
     };
     Some(Parsed { procedure, sources })
+}
+
+/// Records keys that mean nothing on an activity of this kind.
+fn belongs(decoder: &mut Decoder<'_>, node: &Node, activity: &Activity) {
+    let kind = activity.kind;
+    if let Some(at) = node.get("documents")
+        && !matches!(kind, ActivityKind::Record | ActivityKind::Deliver | ActivityKind::Incident)
+    {
+        let help = "`record`, `deliver` and `incident` make documents";
+        decoder.error(at.span, format!("an activity of kind `{kind}` makes no documents"), help);
+    }
+    if let Some(at) = node.get("search") {
+        if kind.work() != Work::Person {
+            let help = "a search belongs to what a person answers: `attest`, `decision`";
+            decoder.error(at.span, format!("nobody searches in an activity of kind `{kind}`"), help);
+        }
+        if activity.fields.iter().any(|spec| spec.name == SEARCH) {
+            let message = format!("the field `{SEARCH}` holds what the search finds");
+            decoder.error(at.span, message, "give the field another name");
+        }
+    }
 }
 
 fn named<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = (&'a str, Text)> {
@@ -220,9 +244,19 @@ fn activity(source: &Source, node: &Node, number: &str) -> Option<Activity> {
         .get("attempts")
         .and_then(|node| Some(Attempts { limit: node.number("limit")?, then: target(node, "then")? }));
     let fields = node.get("fields").map(Node::items).unwrap_or_default();
+    let kind = ActivityKind::parse(&node.text("kind")?)?;
+    let mut documents: Vec<Form> = Vec::new();
+    for form in node.texts("documents").iter().filter_map(|word| Form::parse(word)) {
+        if !documents.contains(&form) {
+            documents.push(form);
+        }
+    }
+    if kind == ActivityKind::Deliver && node.get("documents").is_none() {
+        documents.push(Form::DeliveryAct);
+    }
     Some(Activity {
         id: ActivityId::of(number, &node.text("id")?),
-        kind: ActivityKind::parse(&node.text("kind")?)?,
+        kind,
         text: text(node, "text")?,
         roles: roles(node, "roles"),
         signers: roles(node, "signers"),
@@ -252,6 +286,8 @@ fn activity(source: &Source, node: &Node, number: &str) -> Option<Activity> {
         max_age_seconds: node.duration_seconds("max_age"),
         deadline_seconds: node.duration_seconds("deadline"),
         remind_seconds: node.duration_seconds("remind").filter(|seconds| *seconds > 0),
+        search: node.text("search").and_then(|word| Search::parse(&word)),
+        documents,
         outcome: node.text("outcome"),
         again: target(node, "again"),
         file: source.path().to_owned(),

@@ -111,6 +111,12 @@ impl ActivityKind {
         matches!(self.work(), Work::Person | Work::Gate | Work::External)
     }
 
+    /// Whether a step of any run may stand for it: never for what people decide or what protects a change.
+    #[must_use]
+    pub fn may_be_fulfilled(self) -> bool {
+        matches!(self.work(), Work::Run | Work::Check) && self != Self::Backup || self == Self::Attest
+    }
+
     /// Whether it may be left out with a recorded exception: never what protects a change.
     #[must_use]
     pub fn may_be_excepted(self) -> bool {

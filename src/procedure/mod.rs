@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod decide;
 pub mod event;
 pub mod file;
+pub mod form;
 pub mod graph;
 pub mod kind;
 pub mod lint;
@@ -25,11 +26,14 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use activity::{Activity, ActivityId, Attempts, FieldKind, FieldSpec, Procedure, Target, Targets, Text};
+pub use activity::{
+    Activity, ActivityId, Attempts, FieldKind, FieldSpec, Procedure, SEARCH, Search, Target, Targets, Text,
+};
 pub use coverage::{Covered, Standing, coverage};
 pub use decide::{Effect, decide};
 pub use event::{Answer, Event, ProcedureHeader};
 pub use file::{PROCEDURE, Parsed, parse_procedure};
+pub use form::{Form, Made};
 pub use kind::{ActivityKind, Work};
 pub use lint::{Finding, Rule, lint};
 pub use refusal::Refusal;

@@ -65,6 +65,12 @@ pub enum Refusal {
     /// A field that is missing, unknown or cannot be read.
     #[error("the field `{0}` is missing, unknown or not of its kind")]
     Field(String),
+    /// Nothing was searched.
+    #[error("`{0}` is answered after a search, and none was made")]
+    Search(ActivityId),
+    /// An answer that does not name the documents that it stands for.
+    #[error("`{0}` is answered without naming the documents that were made for it")]
+    Documents(ActivityId),
     /// Yes, while what the question is about has not ended well.
     #[error("`{activity}` cannot be answered with yes: `{of}` has not ended well")]
     NotGood {

@@ -1,7 +1,7 @@
 //! The state of a procedure's run: the fold over its journal.
 
 use super::{
-    Activity, ActivityId, ActivityKind, Answer, Event, Procedure, ProcedureHeader, Refusal, StagedRun,
+    Activity, ActivityId, ActivityKind, Answer, Event, Made, Procedure, ProcedureHeader, Refusal, StagedRun,
     Target, Took, Work, coverage, event, route,
 };
 use crate::model::{Digest, People, PersonName, Role, RunId, Timestamp};
@@ -46,8 +46,12 @@ pub struct Record {
     pub given: Vec<Given>,
     /// Files of evidence, documents and reports, all of them.
     pub evidence: Vec<Digest>,
-    /// Runs that were opened for it.
+    /// Documents that were made for it, all of them.
+    pub documents: Vec<Made>,
+    /// Runs that were opened for it, or whose steps fulfilled it.
     pub runs: Vec<RunId>,
+    /// Whether a step of a run that ended well fulfilled it.
+    pub fulfilled: bool,
     /// The exception that stands for it.
     pub exception: Option<Exception>,
 }
@@ -73,6 +77,8 @@ pub struct Open {
     pub measured: Option<bool>,
     /// Whether the program has done its part.
     pub performed: bool,
+    /// The documents that were made for this opening.
+    pub documents: Vec<Made>,
     /// The reference of the other process.
     pub reference: Option<String>,
     /// How often people were reminded.
@@ -281,6 +287,7 @@ impl ProcedureRun {
             accepted: None,
             measured: None,
             performed: activity.kind == ActivityKind::Start,
+            documents: Vec::new(),
             reference: None,
             reminded: 0,
             overdue: false,

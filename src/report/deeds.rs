@@ -2,8 +2,9 @@
 
 use super::language::procedures as say;
 use crate::{
-    model::{Language, PersonName, Role},
-    procedure::{Answer, Event, Took},
+    model::{Digest, Language, PersonName, Role},
+    procedure::{Answer, Event, SEARCH, Took},
+    report::language::documents,
 };
 
 /// One event as a line: the activity, who, what, why.
@@ -22,7 +23,13 @@ pub fn words(event: &Event, language: Language) -> String {
             format!("{activity} {} ({attempt})", word("abierta de nuevo", "opened again"))
         }
         Event::Answered { activity, by: person, role, answer, reason, fields, .. } => {
-            let fields: String = fields.iter().map(|(name, value)| format!("; {name}: {value}")).collect();
+            let shown = |(name, value): (&String, &String)| match Digest::parse(value) {
+                Some(digest) if name == SEARCH => {
+                    format!("; {} {}", word("búsqueda", "search"), digest.short())
+                }
+                _ => format!("; {name}: {value}"),
+            };
+            let fields: String = fields.iter().map(shown).collect();
             let (who, answer) = (by(person, role), self::answer(answer, language));
             format!("{activity} {who}: {answer}{}{fields}", because(reason))
         }
@@ -30,7 +37,7 @@ pub fn words(event: &Event, language: Language) -> String {
             format!("{activity} {} {by} ({role})", word("puede iniciar, según", "may start, says"))
         }
         Event::CallStarted { activity, run } => format!("{activity} {} {run}", word("ejecución", "run")),
-        Event::CallEnded { activity, run, exit } => {
+        Event::CallEnded { activity, run, exit, .. } => {
             format!("{activity} {} {run} ({exit})", word("terminó la ejecución", "ended: run"))
         }
         Event::StagedRunEnded { activity, run, exit: 0 } => {
@@ -45,7 +52,13 @@ pub fn words(event: &Event, language: Language) -> String {
         Event::Measured { activity, good: false, .. } => {
             format!("{activity} {}", word("verificaciones malas", "checks bad"))
         }
-        Event::Performed { activity, .. } => format!("{activity} {}", word("hecha", "done")),
+        Event::Performed { activity, documents: made, .. } if made.is_empty() => {
+            format!("{activity} {}", word("hecha", "done"))
+        }
+        Event::Performed { activity, documents: made, .. } => {
+            let names: Vec<_> = made.iter().map(|made| documents::form(made.form, language)).collect();
+            format!("{activity} {}: {}", word("elaboró", "made"), names.join(", "))
+        }
         Event::ExternalOpened { activity, by: person, role, reference, .. } => {
             format!("{activity} {}: {} {reference}", by(person, role), word("abierto con", "opened as"))
         }

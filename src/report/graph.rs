@@ -1,10 +1,12 @@
 //! A procedure's graph: as text for a terminal, and as a drawing.
 
 mod layout;
+mod stand;
 mod svg;
 #[cfg(test)]
 mod tests;
 
+pub use stand::{Mark, Stand};
 pub use svg::svg;
 
 use super::{escape, language};
@@ -17,15 +19,28 @@ use std::collections::BTreeMap;
 /// Columns before an activity's text.
 const INDENT: usize = 9;
 
-/// The graph as text of at most `columns` columns, an activity after the other, each line ended.
+/// Signs of the legend on one line.
+const SIGNS_ON_A_LINE: usize = 3;
+/// Columns of the sign that says how an activity stands.
+const SIGN: usize = 2;
+
+/// The graph as text of at most `columns` columns, an activity after the other, each line ended; with
+/// a sign before each activity where a run's standing is given.
 #[must_use]
-pub fn text(procedure: &Procedure, language: Language, columns: usize) -> String {
+pub fn text(procedure: &Procedure, language: Language, columns: usize, stand: Option<&Stand>) -> String {
     let columns = columns.max(40);
     let mut out = Vec::new();
     let document = [procedure.code.as_deref(), procedure.version.as_deref()].into_iter().flatten();
     let document = document.collect::<Vec<_>>().join(" ");
     let title = format!("{document} {} {}", procedure.number, procedure.title.of(language));
     out.extend(escape::wrap(title.trim(), columns));
+    if let Some(stand) = stand {
+        out.extend(escape::wrap(&stand.line, columns));
+        // No sign at the end of a line, away from its word.
+        let legend = stand.legend(language);
+        let lines = legend.chunks(SIGNS_ON_A_LINE).map(|signs| signs.join("   "));
+        out.extend(lines.map(|line| escape::capped(&line, columns)));
+    }
     out.push(String::new());
     let order: BTreeMap<&ActivityId, usize> =
         procedure.activities.iter().enumerate().map(|(at, activity)| (&activity.id, at)).collect();
@@ -35,7 +50,21 @@ pub fn text(procedure: &Procedure, language: Language, columns: usize) -> String
             let back = order.get(to).is_some_and(|to| *to <= at);
             (back, follower == Some(to))
         });
-        block(procedure, activity, language, columns, &ways, &mut out);
+        let mark = stand.map(|stand| stand.mark(&activity.id));
+        let first = out.len();
+        let room = if mark.is_some() { columns - SIGN } else { columns };
+        block(procedure, activity, (language, room), &ways, mark, &mut out);
+        if let Some(mark) = mark {
+            for (at, line) in out.iter_mut().skip(first).enumerate() {
+                // The open one is marked along all of its lines.
+                let sign = match at {
+                    0 => mark.sign(),
+                    _ if mark == Mark::Open && !line.is_empty() => '┃',
+                    _ => ' ',
+                };
+                *line = format!("{sign} {line}").trim_end().to_owned();
+            }
+        }
     }
     out.join("\n") + "\n"
 }
@@ -80,9 +109,9 @@ pub(super) fn way(activity: &Activity, took: &Took, language: Language) -> Strin
 fn block(
     procedure: &Procedure,
     activity: &Activity,
-    language: Language,
-    columns: usize,
+    (language, columns): (Language, usize),
     ways: &[Way],
+    mark: Option<Mark>,
     out: &mut Vec<String>,
 ) {
     let wide = columns - INDENT;
@@ -97,7 +126,11 @@ fn block(
             _ => format!("{line}        {words}"),
         });
     }
-    for words in escape::wrap(&under(procedure, activity, language), wide) {
+    let mut below = under(procedure, activity, language);
+    if let Some(mark) = mark {
+        below = format!("{} · {below}", mark.words(language));
+    }
+    for words in escape::wrap(&below, wide) {
         out.push(format!("{line}        {words}").trim_end().to_owned());
     }
     let last = others.len().saturating_sub(1);

@@ -6,9 +6,9 @@ use super::{
     moment, size,
 };
 use crate::{
-    check::Condition,
+    check::{Condition, FindingLine},
     model::{Language, Timestamp, Value},
-    run::{Event, FindingPart, FindingSummary, Run, StepEnd},
+    run::{Event, FindingSummary, Run, StepEnd},
 };
 
 /// Longest line of a text from a server or a person, in columns.
@@ -204,9 +204,9 @@ pub fn state(run: &Run, language: Language) -> String {
 /// A finding in one line.
 #[must_use]
 pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
-    let lines: Vec<_> = match (language, finding.parts.as_slice()) {
+    let lines: Vec<_> = match (language, finding.measured.as_slice()) {
         (Language::En, _) | (_, []) => finding.lines.iter().map(|line| visible(line)).collect(),
-        (_, parts) => parts.iter().map(|part| visible(&part_words(part, language))).collect(),
+        (_, measured) => measured.iter().map(|line| visible(&line_words(line, language))).collect(),
     };
     let verdict = match finding.verdict.as_str() {
         "good" => say::verdict_good(language),
@@ -216,20 +216,21 @@ pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
     say::finding(language, visible(&finding.check), &finding.server, verdict, lines.join("; "))
 }
 
-fn part_words(part: &FindingPart, language: Language) -> String {
+fn line_words(line: &FindingLine, language: Language) -> String {
     let text = |value: &Value| escape::capped(&value.scalar().unwrap_or_default(), 80);
-    let wanted = match &part.wanted {
-        Condition::Is(value) => say::wanted_is(language, text(value)),
-        Condition::Not(value) => say::wanted_not(language, text(value)),
-        Condition::Contains(part) => say::wanted_contains(language, escape::capped(part, 80)),
-        Condition::Matches(expression) => say::wanted_matches(language, escape::capped(expression, 80)),
-        Condition::Below(limit) => say::wanted_below(language, limit),
-        Condition::Above(limit) => say::wanted_above(language, limit),
-        Condition::AtLeast(limit) => say::wanted_at_least(language, limit),
-        Condition::AtMost(limit) => say::wanted_at_most(language, limit),
+    let wanted = match &line.condition {
+        Some(Condition::Is(value)) => say::wanted_is(language, text(value)),
+        Some(Condition::Not(value)) => say::wanted_not(language, text(value)),
+        Some(Condition::Contains(part)) => say::wanted_contains(language, escape::capped(part, 80)),
+        Some(Condition::Matches(expression)) => say::wanted_matches(language, escape::capped(expression, 80)),
+        Some(Condition::Below(limit)) => say::wanted_below(language, limit),
+        Some(Condition::Above(limit)) => say::wanted_above(language, limit),
+        Some(Condition::AtLeast(limit)) => say::wanted_at_least(language, limit),
+        Some(Condition::AtMost(limit)) => say::wanted_at_most(language, limit),
+        None => escape::capped(&line.wanted, 80),
     };
-    let source = part.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
-    say::found(language, &part.value, &part.found, wanted) + &source
+    let source = line.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+    say::found(language, &line.value, &line.found, wanted) + &source
 }
 
 /// Untrusted text: its lines stay lines, nothing in it moves the cursor.
@@ -245,6 +246,7 @@ fn visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Verdict;
     use crate::{
         approval::Judged,
         model::{
@@ -298,10 +300,13 @@ mod tests {
             server: server.clone(),
             verdict: "bad".to_owned(),
             lines: vec![EVIL.to_owned()],
-            parts: vec![FindingPart {
+            measured: vec![FindingLine {
                 value: EVIL.to_owned(),
+                wanted: EVIL.to_owned(),
+                condition: Some(Condition::Contains(EVIL.to_owned())),
                 found: EVIL.to_owned(),
-                wanted: Condition::Contains(EVIL.to_owned()),
+                unit: None,
+                verdict: Verdict::Bad,
                 source: Some(EVIL.to_owned()),
             }],
         };

@@ -30,6 +30,7 @@ macro_rules! texts {
     };
 }
 
+pub mod documents;
 pub mod journal;
 pub mod procedures;
 pub mod records;
@@ -297,6 +298,7 @@ mod tests {
                 journal::catalogue(language),
                 records::catalogue(language),
                 procedures::catalogue(language),
+                documents::catalogue(language),
             ]
             .concat()
         };

@@ -5,6 +5,7 @@
 
 pub mod changes;
 pub mod deeds;
+pub mod documents;
 pub mod duration;
 pub mod endings;
 pub mod escape;

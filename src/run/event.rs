@@ -7,7 +7,7 @@ use super::{Ending, Stage};
 use crate::{
     approval::Gate,
     backup::VerifiedBackupRecord,
-    check::Condition,
+    check::FindingLine,
     model::{Digest, PersonName, ServerName, StepId, Timestamp},
     plan::Prediction,
 };
@@ -192,22 +192,9 @@ pub struct FindingSummary {
     pub verdict: String,
     /// What was found, a line for each expectation, in English.
     pub lines: Vec<String>,
-    /// The same in parts, for readers of another language; nothing in journals of earlier versions.
+    /// The same, taken apart; absent in journals of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<FindingPart>,
-}
-
-/// What was found of one expectation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FindingPart {
-    /// The value's name: `time.p95`.
-    pub value: String,
-    /// What was measured, or why it is not known.
-    pub found: String,
-    /// What was wanted.
-    pub wanted: Condition,
-    /// Where the figure comes from.
-    pub source: Option<String>,
+    pub measured: Vec<FindingLine>,
 }
 
 impl Event {

@@ -18,7 +18,7 @@ mod tests;
 
 pub use decide::{Effect, Evidence, decide};
 pub use ending::Ending;
-pub use event::{CancelChoice, Event, Failure, FindingPart, FindingSummary, Observed, StepEnd};
+pub use event::{CancelChoice, Event, Failure, FindingSummary, Observed, StepEnd};
 pub use header::{Goal, RunHeader};
 pub use permit::{Permit, RestorePermit, WayBack};
 pub use phase::{BackupState, InFlight, Phase, StepState};

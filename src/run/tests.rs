@@ -115,7 +115,7 @@ impl World {
                 server: server(),
                 verdict: verdict.into(),
                 lines: Vec::new(),
-                parts: Vec::new(),
+                measured: Vec::new(),
             }]
         };
         match effect {

@@ -13,7 +13,7 @@ enum Kind {
 }
 
 /// The folders of `src`; each may use only those before it.
-const LAYERS: [(&str, Kind); 23] = [
+const LAYERS: [(&str, Kind); 24] = [
     ("model", Kind::Pure),
     ("document", Kind::Pure),
     ("expression", Kind::Pure),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, Kind); 23] = [
     ("check", Kind::Pure),
     ("backup", Kind::Pure),
     ("system", Kind::Pure),
+    ("catalogue", Kind::Pure),
     ("playbook", Kind::Pure),
     ("procedure", Kind::Pure),
     ("approval", Kind::Pure),

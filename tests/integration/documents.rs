@@ -179,8 +179,8 @@ fn read_as_everything(bytes: &[u8]) {
         for finding in procedure::lint(&parsed.procedure, None) {
             diagnostics.push(parsed.diagnostic(&finding));
         }
-        let _ = graph::text(&parsed.procedure, Language::Es, 80);
-        let _ = graph::svg(&parsed.procedure, Language::En);
+        let _ = graph::text(&parsed.procedure, Language::Es, 80, None);
+        let _ = graph::svg(&parsed.procedure, Language::En, None);
     }
     let _ = diagnostics.render(true);
     let _ = diagnostics.to_json();

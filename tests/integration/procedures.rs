@@ -4,7 +4,9 @@ mod approvals;
 mod cast;
 mod hostile;
 mod ladder;
-mod office;
+mod life;
+pub mod office;
+mod records;
 mod signed;
 
 use super::approve::keyboard::{DOWN, Session};
@@ -16,6 +18,7 @@ use std::{collections::BTreeMap, fs, os::unix::process::ExitStatusExt as _, proc
 type Script = BTreeMap<&'static str, Vec<(&'static str, Vec<&'static str>)>>;
 
 const PAPER: [&str; 4] = ["--reason", "it is in the paper", "--attach", "paper.txt"];
+const SEARCH: [&str; 4] = ["--reason", "what there is was searched", "--search", "notas biblioteca"];
 const YES: [&str; 4] = ["--answer", "yes", "--reason", "so it is"];
 const NO: [&str; 4] = ["--answer", "no", "--reason", "that will not do"];
 const REQUEST: [&str; 9] = [
@@ -33,7 +36,7 @@ const REQUEST: [&str; 9] = [
 /// The beginning that all ways share, and the ways of one branch.
 fn script(branch: &[(&'static str, &'static str, &[&'static str])]) -> Script {
     let begin: [(&str, &str, &[&str]); 3] =
-        [("3.2.1-02", "eva", &REQUEST), ("3.2.1-03", "luis", &PAPER), ("3.2.1-04", "luis", &PAPER)];
+        [("3.2.1-02", "eva", &REQUEST), ("3.2.1-03", "luis", &PAPER), ("3.2.1-04", "luis", &SEARCH)];
     let mut script = Script::new();
     for (activity, person, words) in begin.iter().chain(branch) {
         script.entry(activity).or_default().push((person, words.to_vec()));
@@ -346,7 +349,7 @@ fn a_terminal_asks_in_the_persons_language_within_80_columns() {
     session.at("Archivos de evidencia", "paper.txt\r");
     let (code, seen) = session.end();
     assert_eq!(code, Some(0), "{seen}");
-    office.done_as("luis", &[&["do", "04"][..], &PAPER].concat());
+    office.done_as("luis", &[&["do", "04"][..], &SEARCH].concat());
     spanish();
     let mut session = Session::start(office.folder.path(), "do 3.2.1-05");
     session.at("Respuesta", &format!("{DOWN}\r"));

@@ -1,22 +1,24 @@
 //! Asks for what an activity needs and was not said on the command line.
 
 use super::super::{
-    CliError,
+    CliError, Terminal,
     approve::prompt,
-    deed,
+    catalogue, deed,
     procedural::{self, Standing},
 };
 use crate::{
+    catalogue::words as catalogue_words,
     executor::{self, Site, procedure::Deed},
     model::Language,
     procedure::{Activity, Answer, Effect, FieldKind},
-    report::language::procedures as say,
+    report::language::{documents, procedures as say},
 };
 use std::path::Path;
 
 /// Completes a deed on the terminal.
 pub async fn complete(
     site: &Site,
+    terminal: &Terminal,
     standing: &Standing,
     activity: &Activity,
     given: &mut Deed,
@@ -40,6 +42,9 @@ pub async fn complete(
         given.answer = answers.get(chosen).map(|(answer, _)| answer.clone());
     }
     let no = given.answer == Some(Answer::No);
+    if !no && activity.search.is_some() && given.search.is_none() {
+        given.search = Some(search(site, terminal, language).await?);
+    }
     if given.reason.trim().is_empty() {
         let needed = no || procedural::asks_reason(activity);
         let question = if needed { say::ask_reason(language) } else { say::ask_text(language) };
@@ -67,13 +72,30 @@ pub async fn complete(
             given.fields.insert(spec.name.clone(), value);
         }
     }
-    if given.evidence.len() < activity.files {
+    // What a search finds is a file too.
+    if given.evidence.len() + usize::from(given.search.is_some()) < activity.files {
         let files = line(say::ask_files(language, activity.files), false, language).await?;
         for path in files.split_whitespace() {
             given.evidence.push(deed::keep(site, Path::new(path))?);
         }
     }
     Ok(())
+}
+
+/// Searches the catalogue until the person keeps a search; the words of that one.
+async fn search(site: &Site, terminal: &Terminal, language: Language) -> Result<String, CliError> {
+    let whole = executor::catalogue(&site.root, &site.project.playbooks);
+    loop {
+        let words = line(documents::ask_search(language), true, language).await?;
+        if catalogue_words(&words).is_empty() {
+            continue;
+        }
+        terminal.note(&catalogue::page(&whole, &words, language)?);
+        let choices = vec![documents::search_again(language), documents::search_keep(language)];
+        if prompt::choose(documents::search_choice(language), choices, language).await? == 1 {
+            return Ok(words);
+        }
+    }
 }
 
 /// The answers that an activity has.

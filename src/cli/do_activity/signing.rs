@@ -11,7 +11,7 @@ use crate::{
         ExecutorError, Site,
         procedure::{Deed, Draft},
     },
-    model::{ExitCode, Language, Person},
+    model::{Digest, ExitCode, Language, Person},
     procedure::{Event, Seal},
     report::{
         deeds, escape,
@@ -118,11 +118,16 @@ fn page(
             lines.item(&format!("{name}: {}", escape::capped(value, 400)));
         }
     }
-    for file in &deed.evidence {
-        lines.pair(&say::file_label(language), &escape::capped(&file.name, 200));
-        lines.pair(&say::digest_label(language), &file.digest.to_string());
+    let signed = evidence(&draft.event);
+    for digest in signed {
+        // What the program made is no file of the person's: it can be read before it is signed.
+        let own = deed.evidence.iter().find(|file| file.digest == *digest);
+        let made = || format!("esclusa evidence {}", digest.short());
+        let name = own.map_or_else(made, |file| escape::capped(&file.name, 200));
+        lines.pair(&say::file_label(language), &name);
+        lines.pair(&say::digest_label(language), &digest.to_string());
     }
-    if deed.evidence.is_empty() {
+    if signed.is_empty() {
         lines.pair(&say::file_label(language), &say::no_files(language));
     }
     lines.pair(&say::as_label(language), &format!("{} ({role})", escape::capped(&person.full_name, 60)));
@@ -130,4 +135,13 @@ fn page(
         lines.pair(&say::with_label(language), &common::by_key(language, print));
     }
     lines.text()
+}
+
+/// The files that an event names.
+fn evidence(event: &Event) -> &[Digest] {
+    match event {
+        Event::Answered { evidence, .. } | Event::ExternalReturned { evidence, .. } => evidence,
+        Event::ExternalOpened { sent, .. } => sent,
+        _ => &[],
+    }
 }

@@ -1,11 +1,11 @@
 //! Takes a procedure's run as far as it goes without a person.
 
-use super::{KIND, checks, document, pen::Pen, staged, subordinate, telling};
+use super::{KIND, checks, document, fulfilled, pen::Pen, staged, subordinate, telling};
 use crate::{
     executor::{ExecutorError, Site, interrupt::Interrupt, journal::Watch},
     model::RunId,
     notify::NoticeKind,
-    procedure::{ActivityId, Effect, Event, decide},
+    procedure::{Effect, Event, decide},
     store::{RunFilter, RunRow},
 };
 use std::sync::Arc;
@@ -107,16 +107,19 @@ async fn perform(engine: Engine<'_>, pen: &mut Pen<'_>, effect: Effect) -> Resul
         }
         Effect::Notify { activity, roles } => {
             outbox = telling::messages(site, &pen.run, NoticeKind::Told, &roles);
-            Event::Performed { activity, document: None }
+            Event::Performed { activity, document: None, documents: Vec::new() }
         }
-        Effect::Record { activity } => record(site, pen, activity)?,
+        Effect::Record { activity } => document::make(site, pen, activity).await?,
         Effect::Check { activity, environment, checks: groups, playbook, phases } => {
             checks::ask(engine, pen, checks::Asked { activity, environment, groups, playbook, phases })
                 .await?
         }
         Effect::AwaitRun { activity, run } => match subordinate::look_at(engine, pen, &activity, &run).await?
         {
-            Some(exit) => Event::CallEnded { activity, run, exit },
+            Some(exit) => {
+                let fulfilled = fulfilled::by(site, &pen.run, &run, exit).await?;
+                Event::CallEnded { activity, run, exit, fulfilled }
+            }
             None => return Ok(false),
         },
         Effect::JoinRun { activity, run } => Event::CallStarted { activity, run },
@@ -138,12 +141,4 @@ async fn perform(engine: Engine<'_>, pen: &mut Pen<'_>, effect: Effect) -> Resul
     };
     pen.append(event, outbox).await?;
     Ok(true)
-}
-
-/// Makes the activity's document, keeps it and records it.
-fn record(site: &Site, pen: &Pen<'_>, activity: ActivityId) -> Result<Event, ExecutorError> {
-    let text =
-        document::markdown(&pen.run, &pen.events, &activity, &site.project.zone, site.project.language);
-    let blob = site.depot.put_bytes(site.redact(&text).as_bytes())?;
-    Ok(Event::Performed { activity, document: Some(blob.digest) })
 }

@@ -1,6 +1,6 @@
 //! What a person does at a procedure's run: an answer, a start, another process, an exception.
 
-use super::{approval, open::nobody, pen::Pen, signing};
+use super::{approval, open::nobody, pen::Pen, search, signing};
 use crate::{
     executor::{ExecutorError, Site},
     model::{Digest, Person, Role, RunId, Timestamp},
@@ -32,6 +32,8 @@ pub struct Deed {
     pub reference: Option<String>,
     /// The activity that is left out, and until when.
     pub except: Option<(ActivityId, Option<Timestamp>)>,
+    /// Words to search the catalogue for.
+    pub search: Option<String>,
 }
 
 /// The roles in which a person can act at the run now.
@@ -84,10 +86,26 @@ pub(super) async fn admitted(
         return Err(ExecutorError::input(format!("the depot has no file {}", lost.digest)));
     }
     approval::settle(site, run, &mut deed).await?;
-    let event = event(run, person, expected, deed, site.store.now().await?)?;
+    let now = site.store.now().await?;
+    if !roles_of(run, person, now).is_empty() {
+        complete(site, run, &mut deed)?;
+    }
+    let event = event(run, person, expected, deed, now)?;
     check_packages(site, run, &event)?;
     run.admit(&event, &site.people).map_err(|refusal| ExecutorError::refused(refusal.to_string()))?;
     Ok(event)
+}
+
+/// What the program itself adds to a deed: what a search finds, and the documents that are answered for.
+fn complete(site: &Site, run: &ProcedureRun, deed: &mut Deed) -> Result<(), ExecutorError> {
+    let Some((activity, open)) = run.current().filter(|_| deed.except.is_none()) else { return Ok(()) };
+    search::keep(site, activity, open, deed)?;
+    for made in &open.documents {
+        if !deed.evidence.iter().any(|file| file.digest == made.digest) {
+            deed.evidence.push(Attached { digest: made.digest, name: made.form.as_str().to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Ends the run for good.

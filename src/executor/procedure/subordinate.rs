@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     document::{self, Diagnostics, Source},
-    executor::{self, ExecutorError, Opening, Patience, ProjectFiles, Site, Staged, loaded::source},
+    executor::{
+        self, ExecutorError, Opening, Patience, ProjectFiles, Site, Staged, copy::SAFETY_PREFIX,
+        loaded::source,
+    },
     model::{Digest, EnvironmentKind, EnvironmentName, RunId, SystemName, Value},
     module,
     plan::Release,
@@ -306,7 +309,11 @@ async fn backups(
         ..BackupFilter::default()
     };
     let rows = site.store.backups(&filter).await?.into_iter();
-    Ok(rows.filter(|row| row.verified_at.is_some() && row.broken.is_none()).collect())
+    // What was there just before a restore is no backup to go back to.
+    let whole = |row: &BackupRow| {
+        row.verified_at.is_some() && row.broken.is_none() && !row.id.starts_with(SAFETY_PREFIX)
+    };
+    Ok(rows.filter(whole).collect())
 }
 
 /// A verified backup that is young enough, of a run that has ended well.

@@ -4,7 +4,8 @@ use super::{small, walks::header};
 use crate::{
     model::{Digest, PersonName, Role, RunId, Timestamp},
     procedure::{
-        ActivityId, Answer, Effect, Event, ProcedureHeader, ProcedureRun, Refusal, Standing, coverage, decide,
+        ActivityId, Answer, Effect, Event, Form, Made, Procedure, ProcedureHeader, ProcedureRun, Refusal,
+        Standing, coverage, decide,
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -120,7 +121,8 @@ fn a_run_waits_for_whoever_starts_it_and_a_failure_is_missing_until_it_is_except
     assert!(matches!(run.apply(&started, at), Err(Refusal::Misplaced { .. })));
     run.apply(&Event::StartAllowed { activity: id("02"), by: luis.clone(), role: hand.clone() }, at).unwrap();
     run.apply(&started, at).unwrap();
-    run.apply(&Event::CallEnded { activity: id("02"), run: child, exit: 1 }, at).unwrap();
+    run.apply(&Event::CallEnded { activity: id("02"), run: child, exit: 1, fulfilled: Vec::new() }, at)
+        .unwrap();
     let boss = Role::parse("boss").unwrap();
     let wait = Effect::AskExceptions { roles: vec![boss.clone()], missing: vec![id("02")] };
     assert_eq!(advance(&mut run), [wait]);
@@ -199,4 +201,155 @@ fn reminders_and_deadlines_come_once_each() {
 fn an_event_of_a_later_version_is_read_and_refused() {
     let event: Event = serde_json::from_str(r#"{"event":"danced","with":"nobody"}"#).unwrap();
     assert_eq!(run_of(WORK).apply(&event, Timestamp(0)), Err(Refusal::Unknown));
+}
+
+const SEARCHED: &str = "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}
+  - {id: 02, kind: attest, roles: [hand], search: catalogue, files: 1, text: {es: a, en: a}, next: 03}
+  - {id: 03, kind: end, text: {es: a, en: a}}
+";
+
+#[test]
+fn what_asks_for_a_search_is_answered_with_what_it_found_and_that_is_a_file() {
+    let mut run = run_of(SEARCHED);
+    advance(&mut run);
+    let (found, other) = (Digest::of(b"found"), Digest::of(b"other"));
+    let answer = |named: Option<Digest>, evidence: Vec<Digest>| Event::Answered {
+        activity: id("02"),
+        by: PersonName::parse("luis").unwrap(),
+        role: Role::parse("hand").unwrap(),
+        answer: Answer::Done,
+        reason: String::new(),
+        fields: named.map(|digest| ("search".to_owned(), digest.to_string())).into_iter().collect(),
+        evidence,
+        seal: None,
+    };
+    for (named, evidence) in [(None, vec![other]), (Some(found), vec![other]), (Some(found), Vec::new())] {
+        let refusal = run.apply(&answer(named, evidence), Timestamp(0));
+        assert_eq!(refusal, Err(Refusal::Search(id("02"))));
+    }
+    run.apply(&answer(Some(found), vec![found]), Timestamp(0)).unwrap();
+    advance(&mut run);
+    assert_eq!(run.record(&id("02")).unwrap().evidence, [found]);
+}
+
+const DELIVERED: &str = "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}
+  - {id: 02, kind: deliver, signers: [hand, boss], documents: [delivery-act, data-sheet], files: 1, text: {es: a, en: a}, next: 03}
+  - {id: 03, kind: end, text: {es: a, en: a}}
+";
+
+#[test]
+fn a_delivery_makes_its_documents_before_anybody_signs_and_every_signature_names_them() {
+    let mut run = run_of(DELIVERED);
+    let effects = advance(&mut run);
+    assert_eq!(effects, [Effect::Record { activity: id("02") }]);
+    let at = Timestamp(0);
+    let act = Made { form: Form::DeliveryAct, digest: Digest::of(b"act") };
+    let sheet = Made { form: Form::DataSheet, digest: Digest::of(b"sheet") };
+    let signed =
+        |by: &str, role: &str, evidence: Vec<Digest>| match answered("02", by, role, Answer::Done, "") {
+            Event::Answered { activity, by, role, answer, reason, fields, .. } => {
+                Event::Answered { activity, by, role, answer, reason, fields, evidence, seal: None }
+            }
+            other => other,
+        };
+    let file = Digest::of(b"file");
+    let early = run.apply(&signed("luis", "hand", vec![file]), at);
+    assert!(matches!(early, Err(Refusal::Misplaced { .. })), "{early:?}");
+    let made = |documents: Vec<Made>| Event::Performed { activity: id("02"), document: None, documents };
+    for wrong in [Vec::new(), vec![act], vec![sheet, act]] {
+        assert!(matches!(run.apply(&made(wrong), at), Err(Refusal::Misplaced { .. })));
+    }
+    run.apply(&made(vec![act, sheet]), at).unwrap();
+    assert!(matches!(run.apply(&made(vec![act, sheet]), at), Err(Refusal::Misplaced { .. })));
+    let both = vec![act.digest, sheet.digest];
+    let without = run.apply(&signed("luis", "hand", vec![file, act.digest]), at);
+    assert_eq!(without, Err(Refusal::Documents(id("02"))));
+    let no_file = run.apply(&signed("luis", "hand", both.clone()), at);
+    assert_eq!(no_file, Err(Refusal::Evidence { activity: id("02"), wanted: 1 }), "a document is no file");
+    run.apply(&signed("luis", "hand", [both.clone(), vec![file]].concat()), at).unwrap();
+    run.apply(&signed("ana", "boss", both), at).unwrap();
+    advance(&mut run);
+    let covered = coverage(&run).into_iter().find(|one| one.activity == id("02")).unwrap();
+    assert_eq!(covered.documents, [act, sheet]);
+    assert_eq!(covered.evidence, [act.digest, sheet.digest, file]);
+}
+
+const STEPS: &str = "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}
+  - {id: 02, kind: remote, playbook: a/b, environment: test, text: {es: a, en: a}, next: 03}
+  - {id: 03, kind: remote, playbook: a/b, environment: test, text: {es: a, en: a}, next: 04}
+  - {id: 04, kind: decision, roles: [hand], text: {es: a, en: a}, on_yes: 05, on_no: 02, attempts: {limit: 2, then: 05}}
+  - {id: 05, kind: end, text: {es: a, en: a}}
+";
+
+#[test]
+fn a_step_of_a_later_run_stands_for_what_failed_and_never_for_a_decision() {
+    let ended = |short: &str, run: &str, exit, fulfilled: &[&str]| Event::CallEnded {
+        activity: id(short),
+        run: RunId(run.to_owned()),
+        exit,
+        fulfilled: fulfilled.iter().map(|short| id(short)).collect(),
+    };
+    let started =
+        |short: &str, run: &str| Event::CallStarted { activity: id(short), run: RunId(run.to_owned()) };
+    let mut run = run_of(STEPS);
+    advance(&mut run);
+    let at = Timestamp(0);
+    run.apply(&started("02", "r2"), at).unwrap();
+    run.apply(&ended("02", "r2", 1, &[]), at).unwrap();
+    advance(&mut run);
+    run.apply(&started("03", "r3"), at).unwrap();
+    let standing =
+        |run: &ProcedureRun| coverage(run).into_iter().find(|one| one.activity == id("02")).unwrap();
+    assert_eq!(standing(&run).standing, Standing::Missing);
+    for wrong in ["04", "09"] {
+        let refusal = run.apply(&ended("03", "r3", 0, &[wrong]), at);
+        assert!(matches!(refusal, Err(Refusal::Misplaced { .. })), "{wrong}: {refusal:?}");
+    }
+    run.apply(&ended("03", "r3", 0, &["02"]), at).unwrap();
+    assert_eq!(standing(&run).standing, Standing::Done);
+    assert_eq!(standing(&run).runs, [RunId("r2".to_owned()), RunId("r3".to_owned())]);
+}
+
+#[test]
+fn journals_and_procedures_of_earlier_versions_are_read() {
+    let performed = r#"{"event": "performed", "activity": "9.1-02", "document": null}"#;
+    let wanted = Event::Performed { activity: id("02"), document: None, documents: Vec::new() };
+    assert_eq!(serde_json::from_str::<Event>(performed).unwrap(), wanted);
+    assert!(!serde_json::to_string(&wanted).unwrap().contains("documents"));
+    let ended = r#"{"event": "call_ended", "activity": "9.1-02", "run": "r", "exit": 0}"#;
+    assert!(
+        matches!(serde_json::from_str(ended).unwrap(), Event::CallEnded { fulfilled, .. } if fulfilled.is_empty())
+    );
+    // A delivery that was stored without documents is signed as it was.
+    let mut procedure = serde_json::to_value(small(DELIVERED)).unwrap();
+    procedure["activities"][1].as_object_mut().unwrap().remove("documents").unwrap();
+    let procedure = Arc::new(serde_json::from_value::<Procedure>(procedure).unwrap());
+    let mut run = ProcedureRun::open(procedure.clone(), header(&procedure)).unwrap();
+    assert!(matches!(advance(&mut run)[0], Effect::AskPerson { .. }));
+}
+
+#[test]
+fn keys_that_mean_nothing_on_a_kind_are_refused() {
+    let refused = |activity: &str| {
+        let text = format!(
+            "kind: procedure\nnumber: 9.1\ntitle: {{es: a, en: a}}\nroles: {{}}\nactivities:\n  - {activity}\n"
+        );
+        let files = super::Memory(BTreeMap::from([("p.yaml".to_owned(), text)]));
+        super::read(&files, "p.yaml").unwrap_err()
+    };
+    let words = "text: {es: a, en: a}";
+    for (activity, why) in [
+        (format!("{{id: 01, kind: attest, documents: [logbook], {words}}}"), "makes no documents"),
+        (format!("{{id: 01, kind: record, search: catalogue, {words}}}"), "nobody searches"),
+        (
+            format!(
+                "{{id: 01, kind: request, search: catalogue, fields: [{{name: search, {words}}}], {words}}}"
+            ),
+            "holds what the search finds",
+        ),
+        (format!("{{id: 01, kind: record, documents: [letter], {words}}}"), "letter"),
+    ] {
+        let report = refused(&activity);
+        assert!(report.contains(why), "{report}");
+    }
 }

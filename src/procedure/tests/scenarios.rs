@@ -2,7 +2,7 @@
 
 use super::{
     ours,
-    walks::{header, signed},
+    walks::{evidence, header, made, signed},
 };
 use crate::{
     model::{Digest, EnvironmentKind, PersonName, RunId, Timestamp},
@@ -56,13 +56,15 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
             }
             Effect::AskPerson { activity, roles, .. } | Effect::OpenGate { activity, roles, .. } => {
                 let written = procedure.activity(&activity).unwrap();
+                let mut fields = fields(written);
+                let evidence = evidence(written, &mut fields);
                 Event::Answered {
                     by: by(&roles[0]),
                     role: roles[0].clone(),
                     answer: answer(&run, written, script),
                     reason: "because".to_owned(),
-                    fields: fields(written),
-                    evidence: vec![Digest::of(b"file"); written.files],
+                    fields,
+                    evidence,
                     seal: None,
                     activity,
                 }
@@ -81,7 +83,12 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                 // The gate of a run is decided there.
                 let rejected =
                     written.kind == ActivityKind::Gate && answer(&run, written, script) == Answer::No;
-                Event::CallEnded { activity, run: called, exit: if rejected { 11 } else { 0 } }
+                Event::CallEnded {
+                    activity,
+                    run: called,
+                    exit: if rejected { 11 } else { 0 },
+                    fulfilled: Vec::new(),
+                }
             }
             Effect::Check { activity, .. } => {
                 let good = script(activity.short(), 1) != Some(Answer::No);
@@ -105,7 +112,8 @@ fn play(number: &str, script: Script<'_>) -> (ProcedureRun, Vec<String>) {
                 seal: None,
             },
             Effect::Record { activity } | Effect::Notify { activity, .. } => {
-                Event::Performed { activity, document: None }
+                let documents = made(run.procedure.activity(&activity).unwrap());
+                Event::Performed { activity, document: None, documents }
             }
             Effect::Complete { activity, took, next } => Event::Completed { activity, took, next },
             Effect::ReachLimit { activity, times, opens } => Event::LimitReached { activity, times, opens },

@@ -4,8 +4,8 @@ use super::{NUMBERS, everybody, ours};
 use crate::{
     model::{Digest, People, PersonName, Role, RunId, SystemName, Timestamp},
     procedure::{
-        ActivityKind, Answer, Effect, Event, FieldKind, Procedure, ProcedureHeader, ProcedureRun, Refusal,
-        Seal, Standing, coverage, decide, state::Position,
+        Activity, ActivityKind, Answer, Effect, Event, FieldKind, Made, Procedure, ProcedureHeader,
+        ProcedureRun, Refusal, SEARCH, Seal, Standing, coverage, decide, state::Position,
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -52,6 +52,28 @@ impl Dice {
     }
 }
 
+/// Its documents, as the program would make them.
+pub(super) fn made(activity: &Activity) -> Vec<Made> {
+    activity
+        .documents
+        .iter()
+        .map(|form| Made { form: *form, digest: Digest::of(form.as_str().as_bytes()) })
+        .collect()
+}
+
+/// The files that are wanted, what a search found, and the documents that were made first.
+pub(super) fn evidence(activity: &Activity, fields: &mut BTreeMap<String, String>) -> Vec<Digest> {
+    let mut evidence = vec![Digest::of(b"file"); activity.files];
+    if activity.search.is_some() {
+        evidence.push(Digest::of(b"found"));
+        fields.insert(SEARCH.to_owned(), Digest::of(b"found").to_string());
+    }
+    if activity.makes_documents_first() {
+        evidence.extend(made(activity).iter().map(|made| made.digest));
+    }
+    evidence
+}
+
 struct Walk {
     run: ProcedureRun,
     people: People,
@@ -93,8 +115,9 @@ impl Walk {
             FieldKind::Licence => "GPL-2.0-or-later".to_owned(),
             _ => "a".to_owned(),
         };
-        let fields = activity.fields.iter().map(|spec| (spec.name.clone(), value(spec.kind))).collect();
-        let evidence = vec![Digest::of(b"file"); activity.files];
+        let mut fields: BTreeMap<_, _> =
+            activity.fields.iter().map(|spec| (spec.name.clone(), value(spec.kind))).collect();
+        let evidence = evidence(activity, &mut fields);
         let id = activity.id.clone();
         let bad = answers.iter().position(|answer| *answer == Answer::No);
         let answer = match bad {
@@ -219,7 +242,7 @@ impl Walk {
             Effect::AwaitRun { activity, run } => {
                 let gate = self.run.current().is_some_and(|(open, _)| open.kind == ActivityKind::Gate);
                 let exit = if gate && self.dice.roll(2) == 0 { 11 } else { exit(&mut self.dice) };
-                self.append(Event::CallEnded { activity, run, exit }).unwrap();
+                self.append(Event::CallEnded { activity, run, exit, fulfilled: Vec::new() }).unwrap();
             }
             Effect::Check { activity, .. } => {
                 let good = exit(&mut self.dice) == 0;
@@ -248,7 +271,10 @@ impl Walk {
                 })
             }
             Effect::Record { activity } | Effect::Notify { activity, .. } => {
-                self.append(Event::Performed { activity, document: Some(Digest::of(b"act")) }).unwrap();
+                let written = self.run.procedure.activity(&activity).unwrap();
+                let documents = made(written);
+                self.append(Event::Performed { activity, document: Some(Digest::of(b"act")), documents })
+                    .unwrap();
             }
             Effect::Remind { activity, number, .. } => {
                 self.append(Event::Reminded { activity, number }).unwrap();

@@ -1,6 +1,7 @@
 //! The drawing: one SVG document without scripts, fonts or anything from outside.
 
 use super::{
+    Mark, Stand,
     layout::{self, Layout},
     way,
 };
@@ -19,6 +20,9 @@ const GAP_DOWN: usize = 56;
 const TRACKS: usize = 8;
 const MARGIN: usize = 36;
 const TITLE_HEIGHT: usize = 40;
+/// Height of a line between title and drawing, and width of a letter there.
+const HEADING_LINE: usize = 16;
+const LETTER_WIDTH: usize = 7;
 /// Characters of a line in a box.
 const LINE: usize = 34;
 /// Lines of text in a box.
@@ -28,14 +32,20 @@ const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#1b1f24}.t{font-si
 .i{font-weight:600}.w{fill:#57606a;font-size:10px}rect,path{stroke:#57606a}path{fill:none;stroke-linejoin:round}\
 .back{stroke-dasharray:4 3}.limit{stroke:#9a3412;stroke-dasharray:2 3}\
 .person{fill:#fff8e6}.gate{fill:#ffe3de}.external{fill:#efe7fb}.run{fill:#e3f0ff}.check{fill:#e2f5ea}\
-.automatic{fill:#f2f4f6}";
+.automatic{fill:#f2f4f6}\
+.s{font-size:15px;font-weight:700;text-anchor:end}.m{font-size:10px;font-weight:600;text-anchor:end;fill:#57606a}\
+.nottaken{opacity:.45}.nottaken>rect{stroke-dasharray:5 4}.missing>rect{stroke:#9a3412;stroke-width:2;stroke-dasharray:2 2}\
+.excepted>rect{stroke-dasharray:8 3;stroke-width:2}.done>rect,.attested>rect{stroke:#1a5c38;stroke-width:2}\
+.open>rect{stroke:#0b3d91;stroke-width:5}.open>.m,.open>.s{fill:#0b3d91}";
 
-/// The graph as an SVG document.
+/// The graph as an SVG document; with a sign in each box where a run's standing is given.
 #[must_use]
-pub fn svg(procedure: &Procedure, language: Language) -> String {
+pub fn svg(procedure: &Procedure, language: Language, stand: Option<&Stand>) -> String {
     let layout = layout::layout(procedure);
     let width = MARGIN * 2 + layout.columns.max(2) * (BOX_WIDTH + GAP_ACROSS);
-    let height = MARGIN * 2 + TITLE_HEIGHT + layout.rows * (BOX_HEIGHT + GAP_DOWN);
+    let heading = stand.map(|stand| heading(stand, language, width)).unwrap_or_default();
+    let above = MARGIN * 2 + TITLE_HEIGHT + heading.len() * HEADING_LINE;
+    let height = above + layout.rows * (BOX_HEIGHT + GAP_DOWN);
     let title = format!("{} {}", procedure.number, procedure.title.of(language));
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -48,16 +58,39 @@ pub fn svg(procedure: &Procedure, language: Language) -> String {
         MARGIN + 14,
         title = xml(&title),
     );
+    for (at, words) in heading.iter().enumerate() {
+        let y = MARGIN + TITLE_HEIGHT - 6 + at * HEADING_LINE;
+        let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"{y}\">{}</text>", xml(words));
+    }
+    let _ = writeln!(out, "<g transform=\"translate(0 {})\">", heading.len() * HEADING_LINE);
     for activity in &procedure.activities {
         arrows(&layout, activity, language, &mut out);
     }
     for activity in &procedure.activities {
         if let Some((row, column)) = layout.places.get(&activity.id) {
-            node(activity, language, corner(*row, *column), &mut out);
+            let mark = stand.map(|stand| stand.mark(&activity.id));
+            node(activity, language, corner(*row, *column), mark, &mut out);
         }
     }
-    out.push_str("</svg>\n");
+    out.push_str("</g>\n</svg>\n");
     out
+}
+
+/// The run's line and the legend, in lines that fit the drawing.
+fn heading(stand: &Stand, language: Language, width: usize) -> Vec<String> {
+    let columns = (width - MARGIN * 2) / LETTER_WIDTH;
+    let mut lines = escape::wrap(&stand.line, columns);
+    let mut current = String::new();
+    for sign in stand.legend(language) {
+        if !current.is_empty() && escape::width(&current) + 4 + escape::width(&sign) > columns {
+            lines.push(std::mem::take(&mut current));
+        }
+        // Spaces side by side are one space in a drawing.
+        current += if current.is_empty() { "" } else { " | " };
+        current += &sign;
+    }
+    lines.push(current);
+    lines
 }
 
 pub(super) fn corner(row: usize, column: usize) -> (usize, usize) {
@@ -65,7 +98,13 @@ pub(super) fn corner(row: usize, column: usize) -> (usize, usize) {
     (x, MARGIN + TITLE_HEIGHT + row * (BOX_HEIGHT + GAP_DOWN))
 }
 
-fn node(activity: &Activity, language: Language, (x, y): (usize, usize), out: &mut String) {
+fn node(
+    activity: &Activity,
+    language: Language,
+    (x, y): (usize, usize),
+    mark: Option<Mark>,
+    out: &mut String,
+) {
     let class = match activity.work() {
         Work::Person => "person",
         Work::Gate => "gate",
@@ -84,11 +123,20 @@ fn node(activity: &Activity, language: Language, (x, y): (usize, usize), out: &m
     let roles: Vec<&str> = activity.answering().iter().map(AsRef::as_ref).collect();
     let _ = writeln!(
         out,
-        "<g><title>{}</title><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
+        "<g{}><title>{}</title><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" \
          height=\"{BOX_HEIGHT}\" rx=\"{round}\"/>",
+        mark.map(|mark| format!(" class=\"{}\"", mark.class())).unwrap_or_default(),
         xml(&format!("{} {full} ({kind}: {})", activity.id, roles.join(", "))),
     );
-    let (left, mut line) = (x + 12, y + 17);
+    // Round corners leave less room.
+    let inset = if round == BOX_HEIGHT / 2 { 28 } else { 12 };
+    let (left, mut line) = (x + inset, y + 17);
+    if let Some(mark) = mark {
+        let right = x + BOX_WIDTH - inset;
+        let _ = writeln!(out, "<text class=\"s\" x=\"{right}\" y=\"{}\">{}</text>", y + 19, mark.sign());
+        let words = xml(&mark.words(language));
+        let _ = writeln!(out, "<text class=\"m\" x=\"{right}\" y=\"{}\">{words}</text>", y + BOX_HEIGHT - 6);
+    }
     let head = escape::capped(&format!("{} · {kind}", activity.id.short()), LINE);
     let _ = writeln!(out, "<text class=\"i\" x=\"{left}\" y=\"{line}\">{}</text>", xml(&head));
     let mut lines = escape::wrap(&full, LINE);

@@ -1,4 +1,4 @@
-use super::{layout, svg, text};
+use super::{Mark, Stand, layout, svg, text};
 use crate::{
     document::{Diagnostics, Files, Source},
     model::Language,
@@ -32,7 +32,7 @@ fn all() -> impl Iterator<Item = Procedure> {
 fn the_text_fits_80_columns_and_names_every_activity_and_every_way() {
     for procedure in all() {
         for language in [Language::Es, Language::En] {
-            let text = text(&procedure, language, 80);
+            let text = text(&procedure, language, 80, None);
             assert!(text.lines().all(|line| escape::width(line) <= 80), "{text}");
             for activity in &procedure.activities {
                 let head = format!(" {:<6} ", activity.id.short());
@@ -58,7 +58,7 @@ fn no_two_activities_stand_in_the_same_place_and_every_way_is_drawn() {
         let known = |to| procedure.activity(to).is_some();
         let ways =
             procedure.activities.iter().flat_map(route::ways).filter(|(_, way)| known(&way.to)).count();
-        assert_eq!(svg(&procedure, Language::Es).matches("marker-end").count(), ways);
+        assert_eq!(svg(&procedure, Language::Es, None).matches("marker-end").count(), ways);
     }
 }
 
@@ -90,8 +90,46 @@ fn no_way_crosses_a_box() {
 fn a_hostile_text_cannot_leave_its_place() {
     let mut procedure = procedure("playbooks/ti-p01/3.2.1.yaml");
     procedure.activities[1].text.en = "<script>alert(1)</script>\u{1b}[2J & \"more\"".to_owned();
-    let drawing = svg(&procedure, Language::En);
+    let drawing = svg(&procedure, Language::En, None);
     assert!(!drawing.contains("<script") && !drawing.contains('\u{1b}'));
     assert!(drawing.contains("&lt;script&gt;"));
-    assert!(!text(&procedure, Language::En, 80).contains('\u{1b}'));
+    assert!(!text(&procedure, Language::En, 80, None).contains('\u{1b}'));
+}
+
+/// A run of the first of the six that has come to its search, and been left out of one thing.
+fn stand() -> (Procedure, Stand) {
+    let procedure = procedure("playbooks/ti-p01/3.2.1.yaml");
+    let marks = procedure.activities.iter().enumerate().map(|(at, activity)| {
+        let mark = Mark::ALL[(at + 1) % Mark::ALL.len()];
+        (activity.id.clone(), if mark == Mark::Open { Mark::Done } else { mark })
+    });
+    let mut stand = Stand { line: "run 1: 3.2.1-04 waits".to_owned(), marks: marks.collect() };
+    stand.marks.insert(procedure.activities[3].id.clone(), Mark::Open);
+    (procedure, stand)
+}
+
+#[test]
+fn every_activity_bears_the_sign_of_its_standing_in_text_and_drawing() {
+    let (procedure, stand) = stand();
+    for language in [Language::Es, Language::En] {
+        let page = text(&procedure, language, 80, Some(&stand));
+        assert!(page.lines().all(|line| escape::width(line) <= 80), "{page}");
+        let drawing = svg(&procedure, language, Some(&stand));
+        assert!(drawing.matches("<g").count() == drawing.matches("</g>").count());
+        for mark in Mark::ALL {
+            let (sign, words) = (mark.sign(), mark.words(language));
+            let count = stand.marks.values().filter(|one| **one == mark).count();
+            let legend = format!("{sign} {words} ({count})");
+            assert!(page.contains(&legend) && drawing.contains(&legend), "{legend}");
+            let class = format!("<g class=\"{}\">", mark.class());
+            assert_eq!(drawing.matches(&class).count(), count, "{class}");
+        }
+        for activity in &procedure.activities {
+            let sign = stand.mark(&activity.id).sign();
+            let head = format!(" {:<6} ", activity.id.short());
+            let line = page.lines().find(|line| line.chars().skip(3).collect::<String>().starts_with(&head));
+            assert!(line.is_some_and(|line| line.starts_with(sign)), "{}: {line:?}", activity.id);
+        }
+        assert!(page.lines().any(|line| line.starts_with("┃ │")), "the open one is marked along its lines");
+    }
 }

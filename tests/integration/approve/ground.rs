@@ -265,7 +265,7 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         server: server.clone(),
         verdict: "good".to_owned(),
         lines: vec!["status is 200".to_owned()],
-        parts: Vec::new(),
+        measured: Vec::new(),
     };
     vec![
         Event::Claimed { servers: vec![server.clone()], epoch: 1 },

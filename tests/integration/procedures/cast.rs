@@ -200,7 +200,9 @@ impl Play<'_> {
             };
             said.extend(["--field".to_owned(), format!("{name}={value}")]);
         }
-        if packages || activity["files"] != 0 {
+        if activity["search"].is_string() {
+            said.extend(words(&["--search", "notes library"]));
+        } else if packages || activity["files"] != 0 {
             said.extend(words(&["--attach", "paper.txt"]));
         }
         said

@@ -1,9 +1,9 @@
-//! The plain document that a record activity leaves: what was done, by whom, with what evidence.
+//! The plain document of an activity that names none: what was done, by whom, with what evidence.
 
 use crate::{
     model::{Language, Timestamp},
     procedure::{ActivityId, Event, ProcedureRun, Standing, coverage},
-    report::{deeds, moment},
+    report::{deeds, documents::escape as plain, moment},
 };
 
 /// The document of an activity in Markdown, made from the journal.
@@ -50,7 +50,7 @@ pub fn markdown(
 }
 
 /// Whether an event is worth a line: what was done, not how the run came there.
-fn is_deed(event: &Event) -> bool {
+pub fn is_deed(event: &Event) -> bool {
     matches!(
         event,
         Event::Answered { .. }
@@ -61,17 +61,4 @@ fn is_deed(event: &Event) -> bool {
             | Event::Measured { .. }
             | Event::LimitReached { .. }
     )
-}
-
-/// A text of people on one line and without marks of the format.
-fn plain(text: &str) -> String {
-    let one: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    let mut plain = String::new();
-    for letter in one.chars() {
-        if "\\`*_[]<>#|".contains(letter) {
-            plain.push('\\');
-        }
-        plain.push(letter);
-    }
-    plain
 }
