@@ -1,7 +1,7 @@
 //! Runs of procedures, as the persons involved do them: the real program, a store in a file, no server.
 
 mod approvals;
-mod cast;
+pub mod cast;
 mod hostile;
 mod ladder;
 mod life;

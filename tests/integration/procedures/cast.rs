@@ -107,7 +107,15 @@ impl Play<'_> {
             return false;
         }
         let said = format!("{person} {words:?}: {}{}", text(&output.stderr), text(&output.stdout));
-        assert!(matches!(output.status.code(), Some(0 | 10)), "{said}");
+        if !matches!(output.status.code(), Some(0 | 10)) {
+            // The run that was opened last tells why.
+            let shown = self.office.try_as("ana", &["history", "--format", "json"]);
+            let history: Json = serde_json::from_slice(&shown.stdout).unwrap_or_default();
+            let last = history["runs"][0]["run"].as_str().unwrap_or_default().to_owned();
+            let journal = text(&self.office.try_as("ana", &["show", &last]).stdout);
+            let from = journal.find("JOURNAL").unwrap_or_default();
+            panic!("{said}{}", &journal[from..]);
+        }
         true
     }
 

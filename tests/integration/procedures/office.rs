@@ -11,10 +11,12 @@ use std::{
 
 pub const PEOPLE: &[(&str, &str, &str)] = &[
     ("ana", "Ana Ruiz", "director"),
-    ("luis", "Luis Mora", "professional"),
+    // Whoever acts between the decision on a run and its first change must be one person: moving the account
+    // to another one edits the people file, and that voids the decision.
+    ("luis", "Luis Mora", "professional, dba"),
     ("eva", "Eva Paz", "unit"),
     ("dora", "Dora Gil", "development"),
-    ("oto", "Oto Rey", "dba, server-admin, vendor, contract-supervisor, directors"),
+    ("oto", "Oto Rey", "server-admin, vendor, contract-supervisor, directors"),
 ];
 
 /// A project with the six procedures, in which one person after the other sits at the keyboard. Each has
@@ -155,9 +157,22 @@ impl Office {
     pub fn journal(&self, run: &str) -> Vec<Json> {
         let mut shown = self.json(&["show", run]);
         let events = shown["journal"].as_array_mut().unwrap();
+        let mut made: Vec<(Json, Json)> = Vec::new();
         events.iter_mut().for_each(|event| {
             let event = event["event"].as_object_mut().unwrap();
             event.remove("run");
+            // Documents tell times and the run's id: what stays is which they are.
+            for document in event.get("documents").and_then(Json::as_array).into_iter().flatten() {
+                made.push((document["digest"].clone(), document["form"].clone()));
+            }
+            for list in ["documents", "evidence"] {
+                for digest in event.get_mut(list).and_then(Json::as_array_mut).into_iter().flatten() {
+                    let digest = if list == "documents" { &mut digest["digest"] } else { digest };
+                    if let Some((_, form)) = made.iter().find(|(known, _)| known == digest) {
+                        *digest = form.clone();
+                    }
+                }
+            }
             // Keys, times and random characters: whether somebody signed is what stays.
             let signed = event.contains_key("seal").then(|| Json::from("signed"));
             event.extend(signed.map(|signed| ("seal".to_owned(), signed)));

@@ -3,6 +3,7 @@
 mod claims;
 mod faults;
 mod gates;
+mod ladder;
 mod notes;
 mod project;
 mod secrets;

@@ -140,6 +140,11 @@ impl Project {
         self
     }
 
+    /// The environment in which the program finds the secrets.
+    pub fn secrets(&self) -> &[(String, String)] {
+        &self.secrets
+    }
+
     /// Writes the inventory.
     pub fn write_inventory(&self, access: &Access) {
         let server = |name: &str| {

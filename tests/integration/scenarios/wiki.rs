@@ -4,11 +4,11 @@ use super::project::{Access, Project};
 use std::fs;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/wiki");
-const INFO: &str = "curl -fsS -m 30 'http://localhost/wiki/api.php?action=query&meta=siteinfo&format=json' \
+pub const INFO: &str = "curl -fsS -m 30 'http://localhost/wiki/api.php?action=query&meta=siteinfo&format=json' \
                     | grep -o 'MediaWiki 1[.][0-9]*' | head -n 1";
-const RAW: &str = "curl -fsS -m 30 'http://localhost/wiki/index.php?title=Acta&action=raw'";
+pub const RAW: &str = "curl -fsS -m 30 'http://localhost/wiki/index.php?title=Acta&action=raw'";
 
-fn project() -> (Project, String) {
+pub fn project() -> (Project, String) {
     let secrets = [("wiki_database", "db'pass $1"), ("wiki_administrator", "long enough \"10\"")];
     let project = Project::new(&Access::default()).with_secrets(&secrets);
     project.lab.fresh(&["dev", "test", "prod"]);
@@ -31,7 +31,7 @@ fn project() -> (Project, String) {
 }
 
 /// Writes a page on production.
-fn write_page(project: &Project, words: &str) {
+pub fn write_page(project: &Project, words: &str) {
     let edit = "sudo -u www-data php /usr/share/mediawiki/maintenance/edit.php -u Administrador Acta";
     project.on("prod", &format!("echo '{words}' | {edit}"));
 }
