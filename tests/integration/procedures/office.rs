@@ -41,8 +41,10 @@ impl Folder {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder; links and rights stay as they are.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (from, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
         if from.is_dir() {
