@@ -298,7 +298,7 @@ async fn record(
     let notices = notices(asked, decider, decision, &reason, records, terminal);
     tell(records, terminal, &notices).await;
     let after = Asked::load(store, &asked.gate.id).await?;
-    let next = format!("esclusa resume {}", asked.gate.run);
+    let next = format!("esclusa resume {}", asked.run.leader());
     let missing = match &after.verdict {
         Verdict::Open { missing, .. } => missing.iter().map(Role::to_string).collect(),
         _ => Vec::new(),
@@ -353,7 +353,7 @@ fn notices(
     let Some(requester) = asked.people.0.get(&gate.requested_by) else { return Vec::new() };
     let language = requester.language.unwrap_or_else(|| records.language(terminal, Some(requester)));
     let name = escape::capped(&decider.person.full_name, 60);
-    let command = format!("esclusa resume {}", gate.run);
+    let command = format!("esclusa resume {}", asked.run.leader());
     let text = match decision {
         Decision::Approve => say::notice_approved(language, name, command),
         Decision::Reject => say::notice_rejected(language, name, escape::visible(reason), command),

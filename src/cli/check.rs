@@ -35,6 +35,11 @@ pub async fn check(global: &Global, terminal: &Terminal, args: CheckArgs) -> Res
     let fleet = Fleet::asking(&site, &loaded.plan);
     let findings = executor::verify(&site, &loaded, &fleet, &Interrupt::never(), &args.groups).await?;
     fleet.close().await;
+    if findings.is_empty() && !args.groups.is_empty() {
+        let groups = args.groups.join(", ");
+        let message = format!("`{system}` has no check of the group {groups} in `{environment}`");
+        return Err(CliError::input(message).hint("give checks of its data sheet these `groups:`"));
+    }
     let good = findings.iter().all(|finding| finding.verdict == "good");
     let code = if good { ExitCode::Done } else { ExitCode::Failed };
     match terminal.format {

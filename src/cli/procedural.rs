@@ -103,6 +103,9 @@ impl Standing {
         match (&self.stored.run.position, &self.waits, self.called()) {
             (Position::Ended(_), ..) => None,
             (_, Some(_), _) => Some(format!("esclusa do {id}")),
+            (.., Some(called)) if self.activity().is_some_and(|one| one.kind == ActivityKind::Gate) => {
+                Some(format!("esclusa approve {called}; then esclusa resume {id}"))
+            }
             (.., Some(called)) => Some(format!("esclusa show {called}")),
             _ => Some(format!("esclusa resume {id}")),
         }

@@ -8,6 +8,7 @@ use crate::{
     store::RunFilter,
 };
 use clap::Args;
+use std::sync::Arc;
 
 /// Arguments of `esclusa resume`.
 #[derive(Args)]
@@ -49,11 +50,18 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
             worst = worst.max(procedural::print(&site.store, terminal, &id, language).await?);
             continue;
         }
-        let result = executor::resume(&site, &id, args.waiting.patience(), &interrupt, watch).await;
+        let result =
+            executor::resume(&site, &id, args.waiting.patience(), &interrupt, Arc::clone(&watch)).await;
         notify::deliver(&site, terminal).await;
         let code = result?;
         summary::print(&site, terminal, &id, code).await?;
         worst = worst.max(code);
+        // The procedure that waits for it goes on where it can.
+        if let Some(caller) = executor::procedure::given_by_caller(&site, &id).await? {
+            let advanced = executor::procedure::go_on(&site, &caller, &interrupt, &watch).await;
+            notify::deliver(&site, terminal).await;
+            advanced?;
+        }
     }
     if args.approved {
         procedures(&site, terminal, &interrupt).await?;

@@ -141,10 +141,11 @@ pub fn next(run: &Run, code: ExitCode) -> Option<String> {
     match code {
         ExitCode::Done | ExitCode::Rejected | ExitCode::Expired => None,
         ExitCode::Interrupted if run.ended.is_some() => None,
-        ExitCode::Waiting => Some(format!("esclusa approve {id}; then esclusa resume {id}")),
-        ExitCode::WindowClosed | ExitCode::Interrupted | ExitCode::Stuck => {
-            Some(format!("esclusa resume {id}"))
-        }
+        ExitCode::Waiting if run.is_held() => Some(format!("esclusa resume {}", run.leader())),
+        ExitCode::Waiting => Some(format!("esclusa approve {id}; then esclusa resume {}", run.leader())),
+        ExitCode::WindowClosed | ExitCode::Interrupted => Some(format!("esclusa resume {}", run.leader())),
+        // What needs a person is asked of the run itself.
+        ExitCode::Stuck => Some(format!("esclusa resume {id}")),
         ExitCode::Stale => {
             Some(format!("esclusa run {} --env {}", run.header.playbook, run.header.environment))
         }

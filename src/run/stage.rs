@@ -5,7 +5,7 @@
 //! It ends when it is accepted, or when what it did is undone.
 
 use super::Run;
-use crate::model::StepId;
+use crate::model::{RunId, StepId};
 use serde::{Deserialize, Serialize};
 
 /// A part of a run, as it was allowed.
@@ -27,6 +27,12 @@ impl Run {
     #[must_use]
     pub fn is_staged(&self) -> bool {
         self.header.staged_by.is_some()
+    }
+
+    /// The run that takes this one on: the procedure's, where it goes by stages.
+    #[must_use]
+    pub fn leader(&self) -> &RunId {
+        self.header.staged_by.as_ref().unwrap_or(&self.header.id)
     }
 
     /// Whether the steps of this phase may run.

@@ -159,11 +159,22 @@ pub(super) fn read_check(decoder: &mut Decoder<'_>, node: &Node) -> Option<Check
     for entry in expectations.map(Node::items).unwrap_or_default() {
         expect.extend(expectation(decoder, entry, values));
     }
+    let groups = node.texts("groups");
+    if let Some(list) = expectations.filter(|_| groups.iter().any(|group| group == groups::PERFORMANCE))
+        && expect.iter().any(|expectation| expectation.source.is_none())
+    {
+        let message = "a figure of performance without a `source`";
+        decoder.error(
+            list.span,
+            message,
+            "say where each figure comes from: `source: \"manual, section 6.3\"`",
+        );
+    }
     Some(Check {
         id: node.text("id").filter(|id| name::check(id).is_ok())?,
         at: at?,
         as_user: node.text("as"),
-        groups: node.texts("groups"),
+        groups,
         attempts: node.number("attempts").unwrap_or(5),
         delay_seconds: node
             .duration_seconds("delay")

@@ -46,7 +46,7 @@ fn an_approval_is_a_run_of_this_system_whose_gate_was_approved() {
         (&other, "is about `other`"),
         ("latest", "named by its id"),
         ("0", "several runs start with `0`"),
-        ("ffffffff", "is not in the store"),
+        ("ffffffff", "no run's id starts with"),
         ("oral", "is not the start of a run's id"),
         ("%", "is not the start of a run's id"),
         ("", "is not the start of a run's id"),
