@@ -75,6 +75,14 @@ async fn end_procedure(
     notify::deliver(site, terminal).await;
     advanced?;
     summary::print(site, terminal, id, ExitCode::Done).await?;
+    for staged in executor::procedure::load(&site.store, id).await?.run.staged.values() {
+        if site.store.run(&staged.id).await?.final_exit.is_none() {
+            terminal.note(&format!(
+                "run {0} still holds its servers: put back what was there with `esclusa cancel {0} --restore`, or leave it as it is with `--keep`",
+                staged.id
+            ));
+        }
+    }
     Ok(ExitCode::Done)
 }
 

@@ -1,9 +1,12 @@
 //! A procedure and its activities, as they were written.
 
-use super::{ActivityKind, Form, Work};
+use super::{ActivityKind, Form, Work, route};
 use crate::model::{EnvironmentKind, Language, Role};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// An activity's id: the procedure's number, a dash, and what the file calls it: `3.2.5-13`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,10 +104,28 @@ impl Procedure {
         self.activities.iter().find(|activity| activity.kind == ActivityKind::Start)
     }
 
-    /// The activities that are stages of one run, in the order of the file.
+    /// The activities that are stages of one run, in the order in which the way from the start comes by.
     pub fn stages<'a>(&'a self, run: &str) -> impl Iterator<Item = &'a Activity> {
         let run = run.to_owned();
-        self.activities.iter().filter(move |activity| activity.run.as_deref() == Some(run.as_str()))
+        self.along_the_way().into_iter().filter(move |activity| activity.run.as_deref() == Some(run.as_str()))
+    }
+
+    /// All activities that can be reached, each once: from each first the way on, then its other ways.
+    fn along_the_way(&self) -> Vec<&Activity> {
+        let mut way: Vec<&Activity> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&Activity> = self.start().into_iter().collect();
+        while let Some(activity) = open.pop() {
+            if !seen.insert(&activity.id) {
+                continue;
+            }
+            way.push(activity);
+            let ways = route::ways(activity).into_iter().map(|(_, target)| &target.to);
+            let mut next: Vec<_> = ways.filter_map(|id| self.activity(id)).collect();
+            next.reverse();
+            open.extend(next);
+        }
+        way
     }
 
     /// The gate that the run waits at: only it opens the run.
@@ -113,7 +134,7 @@ impl Procedure {
         self.stages(run).find(|activity| activity.kind == ActivityKind::Gate)
     }
 
-    /// The phases that a run goes through, in the order of the file.
+    /// The phases that a run goes through, in the order of its stages.
     #[must_use]
     pub fn phases(&self, run: &str) -> Vec<String> {
         let mut phases: Vec<String> = Vec::new();

@@ -251,3 +251,11 @@ fn a_cycle_of_monitoring_begins_where_the_last_one_says() {
     header.entry = Some(procedure.activities[5].id.clone());
     assert!(ProcedureRun::open(procedure, header).is_err());
 }
+
+#[test]
+fn the_phases_of_a_run_come_in_the_order_of_the_work() {
+    let phases = |number: &str| ours(number).phases("production").join(" ");
+    assert_eq!(phases("3.2.2"), "database dependencies install configure brand harden");
+    assert_eq!(phases("3.2.3"), "dependencies install database configure brand harden");
+    assert_eq!(phases("3.2.5"), "dependencies install database configure brand harden");
+}
