@@ -23,7 +23,7 @@ pub use error::BackupError;
 pub use item::{items, waivers};
 pub use judge::{Verdict, judge};
 pub use manifest::{BackupId, Header, ItemManifest, Manifest, Purpose, Waiver};
-pub use place::{NoPlace, placed};
+pub use place::{NoPlace, placed, travels};
 pub use preflight::Estimate;
 pub use proof::{ReadBack, ReadBackItem, VerifiedBackup, VerifiedBackupRecord};
 pub use retention::{Candidate, Retention, retain};

@@ -1,7 +1,7 @@
 //! Where the items of a backup go: back to where they came from, or, in a rehearsal, to the servers that
 //! have their part in another environment.
 
-use super::{Item, ItemManifest, Manifest};
+use super::{Item, ItemManifest, Manifest, Part};
 use crate::model::EnvironmentName;
 
 /// Says why an item has no place in another environment.
@@ -23,9 +23,16 @@ pub enum NoPlace {
     },
 }
 
+/// Whether a part of a backup goes to another environment. Its configuration never does: it names that
+/// environment's databases and holds its passwords, and what then runs here would work there.
+#[must_use]
+pub fn travels(part: Part) -> bool {
+    !matches!(part, Part::Configuration | Part::Logs)
+}
+
 /// The items of a backup with the servers that they go to in `environment`, where these are `planned`.
-/// In another environment than its own, the n-th server of an entry stands for the n-th server that the
-/// entry selects there, and what is put there must be the same thing.
+/// In another environment than its own, only what [`travels`] goes there: the n-th server of an entry
+/// stands for the n-th server that the entry selects there, and what is put there must be the same thing.
 pub fn placed(
     manifest: &Manifest,
     environment: &EnvironmentName,
@@ -36,7 +43,7 @@ pub fn placed(
     }
     let all: Vec<&Item> = manifest.items.iter().map(|copied| &copied.item).collect();
     let mut placed = Vec::with_capacity(manifest.items.len());
-    for copied in &manifest.items {
+    for copied in manifest.items.iter().filter(|copied| travels(copied.item.part)) {
         let mut copied = copied.clone();
         copied.item.server = counterpart(&copied.item, &all, planned)?.server.clone();
         placed.push(copied);
@@ -66,10 +73,7 @@ fn is_of(one: &Item, other: &Item) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        backup::{Part, Source},
-        model::ServerName,
-    };
+    use crate::{backup::Source, model::ServerName};
 
     fn item(part: Part, server: &str, path: &str) -> Item {
         Item {
@@ -99,6 +103,8 @@ mod tests {
         assert_eq!(to.collect::<Vec<_>>(), ["t1", "t2", "t1"]);
         let fewer = counterpart(&production[0], &all, &test[1..]);
         assert_eq!(fewer, Err(NoPlace::Servers { item: "configuration.web-1.0".to_owned() }));
+        let kept = [Part::Packages, Part::Configuration, Part::Databases, Part::Complementary, Part::Logs];
+        assert_eq!(kept.map(travels), [true, false, true, true, false]);
         let elsewhere = [item(Part::Databases, "t1", "/opt")];
         let other = counterpart(&production[2], &all, &elsewhere);
         let (item, here) = ("databases.db.0".to_owned(), "databases.t1.0".to_owned());

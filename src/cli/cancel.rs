@@ -32,8 +32,8 @@ pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> R
         return end_procedure(&site, terminal, &id, args.reason.unwrap_or_default()).await;
     }
     let state = executor::load(&site.store, &id).await?;
-    if let Some((exit, words)) = &state.ended {
-        return Err(CliError::input(format!("run {id} is over: {words}")).code(executor::code(*exit)));
+    if let Some((_, words)) = &state.ended {
+        return Err(CliError::input(format!("run {id} is over: {words}")));
     }
     crate::approval::may_run(&state.header.judged, site.caller.person.as_ref())
         .map_err(|refusal| CliError::input(refusal.to_string()))?;

@@ -4,7 +4,7 @@ mod system;
 
 use super::{
     CliError, Format, Global, Terminal,
-    procedural::{Standing, is_one},
+    procedural::{self, Standing, is_one},
     records::{Door, Records},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub async fn coverage(
     if let Some(name) = &args.system {
         return system::coverage(&records, terminal, name).await;
     }
-    let row = records.store.find_run(args.run.as_deref().unwrap_or("latest")).await?;
+    let row = procedural::find(&records.store, args.run.as_deref().unwrap_or("latest")).await?;
     if !is_one(&row) {
         return Err(CliError::input(format!("run {} is no procedure's", row.new.id))
             .hint(format!("see it with `esclusa show {}`", row.new.id)));

@@ -153,7 +153,7 @@ async fn target(site: &Site, what: &str) -> Result<(RunId, Option<ActivityId>), 
             CliError::input(format!("no run is at `{what}`")).hint("see what waits with `esclusa todo`")
         );
     }
-    let row = site.store.find_run(what).await?;
+    let row = procedural::find(&site.store, what).await?;
     if !procedural::is_one(&row) {
         return Err(CliError::input(format!("run {} is no procedure's", row.new.id))
             .hint(format!("see it with `esclusa show {}`", row.new.id)));

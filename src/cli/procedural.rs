@@ -11,7 +11,7 @@ use crate::{
         lines::Lines,
         moment,
     },
-    store::{RunRow, Store},
+    store::{RunFilter, RunRow, Store},
 };
 use serde_json::{Value as Json, json};
 
@@ -26,10 +26,24 @@ pub fn is_one(row: &RunRow) -> bool {
     row.new.kind == executor::procedure::KIND
 }
 
+/// The procedure's run that a text names: an id, the start of one, or `latest`.
+pub async fn find(store: &Store, text: &str) -> Result<RunRow, CliError> {
+    if text == "latest" {
+        let kind = Some(executor::procedure::KIND.to_owned());
+        let newest = RunFilter { kind, limit: Some(1), ..RunFilter::default() };
+        if let Some(row) = store.runs(&newest).await?.pop() {
+            return Ok(row);
+        }
+    }
+    Ok(store.find_run(text).await?)
+}
+
 /// A procedure's run with what it wants now.
 pub struct Standing {
     /// As the store has it.
     pub stored: Stored,
+    /// The state of the run that was opened for the open activity, while it has not ended.
+    pub called_state: Option<String>,
     /// What it waits for; nothing once it has ended or while the program itself must go on.
     pub waits: Option<Effect>,
     /// When it was looked at.
@@ -42,7 +56,13 @@ impl Standing {
         let stored = executor::procedure::load(store, id).await?;
         let now = store.now().await?;
         let waits = decide(&stored.run, now).into_iter().find(|effect| effect.waits_for().is_some());
-        Ok(Self { stored, waits, now })
+        let open =
+            stored.run.current().and_then(|(_, open)| open.run.clone().filter(|_| open.exit.is_none()));
+        let called_state = match open {
+            Some(called) => Some(store.run(&called).await?.state),
+            None => None,
+        };
+        Ok(Self { stored, called_state, waits, now })
     }
 
     /// What it is called: number, title, system.
@@ -196,6 +216,8 @@ impl Standing {
         match (self.stored.row.final_exit, &self.waits) {
             (Some(exit), _) => executor::code(exit),
             (None, Some(_)) => ExitCode::Waiting,
+            (None, None) if self.called_state.as_deref() == Some("stuck") => ExitCode::Stuck,
+            (None, None) if self.called_state.as_deref() == Some("waiting_window") => ExitCode::WindowClosed,
             (None, None) if self.called().is_some() => ExitCode::Waiting,
             (None, None) => ExitCode::Interrupted,
         }

@@ -3,7 +3,7 @@
 use super::{
     CliError, Format, Global, Terminal,
     disk_files::DiskFiles,
-    procedural::Standing,
+    procedural::{self, Standing},
     project,
     records::{Door, Records},
 };
@@ -119,7 +119,7 @@ async fn show_run(
 ) -> Result<ExitCode, CliError> {
     let records = Records::open(global, door).await?;
     let language = records.language(terminal, None);
-    let row = records.store.find_run(run).await?;
+    let row = procedural::find(&records.store, run).await?;
     let standing = Standing::load(&records.store, &row.new.id).await?;
     let run = &standing.stored.run;
     if let Some(file) = file {

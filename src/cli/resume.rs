@@ -64,23 +64,25 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
         }
     }
     if args.approved {
-        procedures(&site, terminal, &interrupt).await?;
+        worst = worst.max(procedures(&site, terminal, &interrupt).await?);
     }
     Ok(worst)
 }
 
 /// Deadlines, reminders and ended runs of every open procedure. One that cannot go on is told, and
 /// keeps nobody.
-async fn procedures(site: &Site, terminal: &Terminal, interrupt: &Interrupt) -> Result<(), CliError> {
+async fn procedures(site: &Site, terminal: &Terminal, interrupt: &Interrupt) -> Result<ExitCode, CliError> {
+    let mut worst = ExitCode::Done;
     let watch = super::progress::watch(terminal, site);
     let all = executor::procedure::go_on_all(site, interrupt, &watch).await?;
     notify::deliver(site, terminal).await;
     for (id, result) in all {
         if let Err(error) = result {
             terminal.note(&escape::visible(&format!("run {id}: {error}")));
+            worst = worst.max(error.exit_code());
         }
     }
-    Ok(())
+    Ok(worst)
 }
 
 /// Runs that wait at a gate whose decisions suffice, or were rejected or expired.

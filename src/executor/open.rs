@@ -3,7 +3,7 @@
 use super::{ExecutorError, Site, intake, loaded};
 use crate::{
     approval::{self, Judged},
-    model::{Digest, EnvironmentKind, EnvironmentName, PlaybookKind, Role, RunId, canonical},
+    model::{Digest, EnvironmentKind, EnvironmentName, PersonName, PlaybookKind, Role, RunId, canonical},
     plan::{Plan, Release},
     run::{Goal, RunHeader},
     store::NewRun,
@@ -26,6 +26,8 @@ pub struct Opening {
     pub phases: Vec<String>,
     /// The procedure that allows its stages, if it goes by stages.
     pub staged: Option<Staged>,
+    /// Who asked for it, where that is somebody else than the caller: whoever asked for the procedure.
+    pub requester: Option<PersonName>,
 }
 
 /// What a procedure asks of a run that it leads through its stages.
@@ -40,7 +42,7 @@ impl Opening {
     /// A run of its own accord, of the whole playbook.
     #[must_use]
     pub fn new(goal: Goal, environment: EnvironmentName) -> Self {
-        Self { goal, environment, why: None, route: None, phases: Vec::new(), staged: None }
+        Self { goal, environment, why: None, route: None, phases: Vec::new(), staged: None, requester: None }
     }
 }
 
@@ -148,7 +150,9 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         version: release.version(),
         release: release_digest,
         plan: plan.digest().map_err(|error| ExecutorError::document("plan", error))?,
-        requested_by: site.caller.person.as_ref().map(|person| person.name.clone()),
+        requested_by: opening
+            .requester
+            .or_else(|| site.caller.person.as_ref().map(|person| person.name.clone())),
         requested_account: site.caller.account.clone(),
         requested_by_machine: site.caller.person.as_ref().is_some_and(|person| person.machine),
         why: opening.why,

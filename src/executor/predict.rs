@@ -2,7 +2,7 @@
 
 use super::{ExecutorError, Loaded, Site, fleet::Fleet, look};
 use crate::{
-    backup::{Part, Source},
+    backup::{Part, Source, travels},
     model::{Digest, RunAs, Script, ServerName, Status, StepId, Value, canonical},
     module::Outcome,
     plan::{Ground, Known, PlannedStep, Predicted, Prediction},
@@ -113,8 +113,8 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
 pub fn restore_forecast(loaded: &Loaded, backup: &BackupRow) -> Forecast {
     let mut forecast = Forecast::default();
     let items = loaded.plan.backup.iter().flat_map(|backup| &backup.items);
-    // Logs are copied and never put back: they are written on.
-    for item in items.filter(|item| item.part != Part::Logs) {
+    let rehearsal = backup.environment != loaded.plan.environment;
+    for item in items.filter(|item| item.part != Part::Logs && (!rehearsal || travels(item.part))) {
         let step = StepId(format!("restore {}", item.id));
         // The decision is about this backup and no other.
         forecast.prediction.insert(&item.server, &step, Predicted::Change(backup.manifest));

@@ -101,6 +101,11 @@ impl ProcedureRun {
         if (asks || *answer == Answer::No) && reason.trim().is_empty() {
             return Err(Refusal::Reason(activity.id.clone()));
         }
+        // A run that has ended otherwise cannot be accepted any more.
+        let ended = activity.accepts.iter().filter_map(|word| self.staged.get(word)).find(|run| run.over);
+        if let Some(stage) = ended.filter(|_| *answer == Answer::Yes).and_then(|run| run.by.first()) {
+            return Err(Refusal::NotGood { activity: activity.id.clone(), of: stage.clone() });
+        }
         let stands =
             |id: &ActivityId| self.record(id).is_some_and(|record| record.good || record.exception.is_some());
         match activity.of.iter().find(|id| !stands(id)) {

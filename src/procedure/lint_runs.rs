@@ -33,6 +33,21 @@ fn stage(activity: &Activity, found: &mut Vec<Finding>) {
     let id = &activity.id;
     match activity.kind {
         ActivityKind::Backup | ActivityKind::Recovery => {}
+        ActivityKind::Remote if activity.phases.is_empty() => {
+            let message = format!("`{id}` is a part of the run `{word}`, and does not say which phases");
+            add(found, Rule::WrongStage, activity, message, "give `phase`");
+        }
+        ActivityKind::Gate
+            if activity.signed
+                || activity.files > 0
+                || !activity.fields.is_empty()
+                || !activity.of.is_empty() =>
+        {
+            let message =
+                format!("`{id}` is the gate of the run `{word}`, which is decided with `esclusa approve`");
+            let help = "leave out `signed`, `files`, `fields` and `of`: the environment's policy says how it is decided";
+            add(found, Rule::WrongStage, activity, message, help);
+        }
         ActivityKind::Remote | ActivityKind::Gate => {
             if activity.playbook.is_none() || activity.environment.is_none() {
                 let message =

@@ -58,12 +58,16 @@ impl ProcedureRun {
     }
 
     /// The phases that may run from a stage on: its own, and those of the stages before it that ended
-    /// well once. What was let begin in a run that was undone need not be let begin again.
+    /// well once, also in a run that was undone. What only a role may let begin is let begin in each run.
     #[must_use]
     pub fn granted(&self, activity: &Activity) -> Vec<String> {
         let Some(word) = &activity.run else { return activity.phases.clone() };
         let before = self.procedure.stages(word).take_while(|stage| stage.id != activity.id);
-        let good = before.filter(|stage| self.record(&stage.id).is_some_and(|record| record.good));
+        let by = self.staged.get(word).map(|staged| &staged.by);
+        let own =
+            |stage: &&Activity| stage.started_by.is_empty() || by.is_some_and(|by| by.contains(&stage.id));
+        let good =
+            before.filter(|stage| self.record(&stage.id).is_some_and(|record| record.good)).filter(own);
         let mut phases: Vec<String> = Vec::new();
         for phase in good.flat_map(|stage| &stage.phases).chain(&activity.phases) {
             if !phases.contains(phase) {

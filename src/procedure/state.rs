@@ -367,7 +367,10 @@ impl ProcedureRun {
             return Err(Refusal::NoException(id.clone()));
         }
         match &mut self.position {
-            Position::At(open) if open.activity == *id && open.run.is_none() => open.excepted = true,
+            // A stage that is left out would leave its run undone half-way.
+            Position::At(open) if open.activity == *id && open.run.is_none() && activity.run.is_none() => {
+                open.excepted = true;
+            }
             Position::At(_) if at_end && missing => {}
             _ => return Err(Refusal::NotOpen(id.clone())),
         }

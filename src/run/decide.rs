@@ -163,6 +163,14 @@ fn change(run: &Run, evidence: &Evidence) -> Effect {
         }
     };
     match &run.stage {
+        // A stage that begins while everything runs waits for its window; one that finds services stopped
+        // does not keep them so.
+        Some(_) if !run.stage_steps_done && !run.stage_begun && !run.quiet && run.changed => {
+            if let Opening::Closed { opens } = evidence.window {
+                return Effect::AwaitWindow(opens);
+            }
+            return Effect::Change(Permit::new(approved, way_back));
+        }
         Some(_) if !run.stage_steps_done => return Effect::Change(Permit::new(approved, way_back)),
         Some(stage) if !stage.settles => return Effect::AwaitStage,
         None if !run.steps_completed => return Effect::Change(Permit::new(approved, way_back)),
@@ -247,6 +255,7 @@ fn approval(run: &Run, evidence: &Evidence, started: bool) -> Result<Approved, E
         Some(Verdict::Void(why)) if started => {
             Err(Effect::Halt(Ending::ApprovalVoid { why: why.to_string() }))
         }
+        Some(Verdict::Void(_)) if run.quiet => Err(start_services(run)),
         Some(Verdict::Void(_)) => Err(Effect::End(ExitCode::Stale, Ending::PeopleChanged)),
         Some(Verdict::Open { .. }) | None => Err(Effect::AwaitDecision),
     }
@@ -275,8 +284,13 @@ fn undo(run: &Run, evidence: &Evidence) -> Effect {
         return if run.quiet { start_services(run) } else { failed(run) };
     }
     let can = !run.observed.absent && matches!(run.backup, BackupState::Verified(_));
-    if can && run.header.judged.restore_on_failure {
+    // What a person of the procedure asks to be undone is undone, whatever follows a failure here.
+    if can && (run.header.judged.restore_on_failure || run.undo_asked) {
         return restore(run, evidence);
+    }
+    if let (true, BackupState::Admitted(backup)) = (run.undo_asked, &run.backup) {
+        let words = format!("only the older backup {backup} stands behind this run: a person puts it back");
+        return Effect::Halt(Ending::Other { words });
     }
     if run.quiet { start_services(run) } else { failed(run) }
 }

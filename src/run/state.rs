@@ -89,6 +89,10 @@ pub struct Run {
     pub allowed: BTreeSet<String>,
     /// Whether the steps of the last stage are through.
     pub stage_steps_done: bool,
+    /// Whether a step of the last stage was begun.
+    pub stage_begun: bool,
+    /// Whether the procedure asked for what was done to be undone.
+    pub undo_asked: bool,
     /// Steps whose handlers have run, in earlier stages.
     pub handled: BTreeSet<(ServerName, StepId)>,
     /// Whether the procedure is content.
@@ -158,6 +162,8 @@ impl Run {
             stages: BTreeSet::new(),
             allowed: BTreeSet::new(),
             stage_steps_done: false,
+            stage_begun: false,
+            undo_asked: false,
             handled: BTreeSet::new(),
             accepted: false,
             services_started: false,
@@ -261,7 +267,10 @@ impl Run {
             Event::StepsCompleted => self.steps_completed = true,
             Event::StageAllowed { stage } => self.stage_allowed(stage),
             Event::StageStepsCompleted { .. } => self.stage_steps_done = true,
-            Event::UndoAsked { why } => self.fail(None, why),
+            Event::UndoAsked { why } => {
+                self.undo_asked = true;
+                self.fail(None, why);
+            }
             Event::Accepted { .. } => self.accepted = true,
             // Part of it may run again: before a restore it is stopped once more.
             Event::ServicesStarting => self.quiesced = false,
@@ -352,6 +361,7 @@ impl Run {
             }
             Event::StepStarted { server, step, attempt, unit, .. } => {
                 self.changed = true;
+                self.stage_begun = true;
                 // A handler or a package may start what was stopped.
                 self.quiesced = false;
                 let flight = InFlight { attempt: *attempt, unit: unit.clone() };
@@ -393,6 +403,7 @@ impl Run {
         self.stages.insert(stage.id.clone());
         self.allowed.extend(stage.phases.iter().cloned());
         self.stage_steps_done = stage.phases.is_empty();
+        self.stage_begun = false;
         if !stage.phases.is_empty() {
             self.checks_passed = None;
         }

@@ -256,7 +256,9 @@ impl TransportError {
             }
             Self::NoEscalation { .. } => "set `become: sudo` for the server".to_owned(),
             Self::OtherStore { server, .. } | Self::Superseded { server, .. } => {
-                format!("if this control host is to take over, use `esclusa server adopt {server}`")
+                format!(
+                    "if this control host is to take over, use `esclusa server adopt {server} --env ENVIRONMENT --reason TEXT`"
+                )
             }
             Self::LoginRefused { .. } => {
                 "check user, key and agent; `ssh -v` to the same address shows what the server accepts"

@@ -32,7 +32,14 @@ pub(super) async fn accept(
     activity: ActivityId,
     run: RunId,
 ) -> Result<Option<Event>, ExecutorError> {
-    let accepted = further(engine, &run, &Step::Accept { by: activity.to_string() }).await?;
+    let accepted = match further(engine, &run, &Step::Accept { by: activity.to_string() }).await {
+        // Something of it was never allowed, so the yes cannot be carried out: it goes the way of a no.
+        Err(ExecutorError::Refused { words, .. }) => {
+            engine.watch.note(&words);
+            further(engine, &run, &Step::Undo { why: words }).await?
+        }
+        other => other?,
+    };
     Ok(accepted.ended.map(|(exit, _)| Event::StagedRunEnded { activity, run, exit }))
 }
 

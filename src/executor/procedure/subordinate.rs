@@ -82,7 +82,10 @@ pub(super) async fn start(
         _ => (release(site, pen, activity, wanted).await?, Goal::Change),
     };
     let phases = wanted.phases.clone();
-    let opening = Opening { why, route: Some(route), phases, staged, ..Opening::new(goal, environment) };
+    // Nobody approves what they asked for, whoever's process opens the run.
+    let requester = Some(header.requester.clone());
+    let opening =
+        Opening { why, route: Some(route), phases, staged, requester, ..Opening::new(goal, environment) };
     executor::open(site, &release, opening).await
 }
 

@@ -194,7 +194,12 @@ impl Walk {
     fn except(&mut self) -> bool {
         let Some((activity, open)) = self.run.current() else { return false };
         let leads_on = activity.targets.next.is_some() || activity.targets.on_yes.is_some();
-        if !activity.kind.may_be_excepted() || !leads_on || open.run.is_some() || self.dice.roll(40) > 0 {
+        if !activity.kind.may_be_excepted()
+            || activity.run.is_some()
+            || !leads_on
+            || open.run.is_some()
+            || self.dice.roll(40) > 0
+        {
             return false;
         }
         let activity = activity.id.clone();

@@ -21,10 +21,19 @@ const REPORT_BYTES_MAX: u64 = 8 << 20;
 /// Most lines of findings in one document; what is beyond stands in the reports themselves.
 const LINES_MAX: usize = 3000;
 
-/// The findings of a report in the depot; what cannot be read has none.
+/// The findings of a report in the depot; a report on what a playbook would find has none.
 pub fn report(site: &Site, digest: &Digest) -> Vec<FindingSummary> {
+    #[derive(serde::Deserialize)]
+    struct Report {
+        #[serde(default)]
+        findings: Vec<FindingSummary>,
+    }
     let bytes = site.depot.read(digest, REPORT_BYTES_MAX).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    // Reports of the first version are the findings alone.
+    serde_json::from_slice::<Report>(&bytes)
+        .map(|report| report.findings)
+        .or_else(|_| serde_json::from_slice(&bytes))
+        .unwrap_or_default()
 }
 
 /// Everything that was tested, by the procedure itself and by the runs that it called.
