@@ -2,7 +2,7 @@
 
 use super::{CliError, Global, Terminal, project, run};
 use crate::{
-    backup::{BackupId, Part},
+    backup::{BackupId, Part, travels},
     executor::{self, ExecutorError, Opening},
     model::{EnvironmentKind, ExitCode, Language},
     report::{escape, moment, size},
@@ -50,7 +50,9 @@ pub async fn restore(global: &Global, terminal: &Terminal, args: RestoreArgs) ->
         row.environment,
         moment::short(row.taken_at, &site.project.zone)
     ));
-    for item in manifest.items.iter().filter(|item| item.item.part != Part::Logs) {
+    let elsewhere = args.env.as_ref().is_some_and(|name| *name != row.environment.as_str());
+    let goes = |part| part != Part::Logs && (!elsewhere || travels(part));
+    for item in manifest.items.iter().filter(|item| goes(item.item.part)) {
         terminal.note(&format!(
             "  {}  {}",
             escape::visible(&item.item.id),
