@@ -2,6 +2,8 @@
 //!
 //! All probes go in one round trip. Where a step changes something, its change and the fresh probes
 //! of the steps after it travel together: a changed step costs one round trip, an unchanged one none.
+//! Fresh are only those up to the next step that seems to change something too: what comes after it has
+//! to be asked again anyway.
 
 use super::{
     ExecutorError,
@@ -19,8 +21,10 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-/// How many steps are probed ahead: after each change they are probed again.
-const WINDOW: usize = 16;
+/// How many steps are probed ahead at most.
+const WINDOW_MAX: usize = 64;
+/// How many are probed ahead after something had to be looked at anew.
+const WINDOW_AFTER_LOOK: usize = 8;
 
 /// Most output of a change that is kept, in bytes.
 pub(super) const OUTPUT_MAX: usize = 4 << 20;
@@ -42,7 +46,26 @@ pub struct Worker<'a> {
 }
 
 /// A step, how it looks, and what its probe answered.
-type Seen<'a> = (&'a PlannedStep, Look, Option<Answer>);
+struct Seen<'a> {
+    step: &'a PlannedStep,
+    look: Look,
+    answer: Option<Answer>,
+    /// Nothing was changed on the server since it was asked.
+    fresh: bool,
+}
+
+impl Seen<'_> {
+    /// Whether the step goes by without a change, as far as its last answer tells.
+    fn passes(&self) -> bool {
+        match &self.look {
+            Look::Ready(prepared) => {
+                matches!(look::judge(prepared, self.answer.as_ref()), Ok(Outcome::Unchanged(_)))
+            }
+            Look::Skipped(_) => true,
+            Look::Later(_) | Look::Broken(_) => false,
+        }
+    }
+}
 
 impl<'a> Worker<'a> {
     /// A worker for `server`.
@@ -88,6 +111,7 @@ impl<'a> Worker<'a> {
         let session = self.with.fleet.session_again(&self.server).await?;
         let facts = session.facts().await?;
         self.settle_flights(&session, &open).await?;
+        let mut window = WINDOW_MAX;
         loop {
             if self.stopped() {
                 return Ok(());
@@ -97,7 +121,7 @@ impl<'a> Worker<'a> {
                 return Ok(());
             }
             let known = self.known(&facts);
-            let ahead = self.ahead(&open, &known);
+            let ahead = self.ahead(&open, &known, window);
             if let [(step, Look::Later(name))] = ahead.as_slice() {
                 let words = format!(
                     "{}: step `{}` needs `{name}`, which no step has registered",
@@ -107,9 +131,13 @@ impl<'a> Worker<'a> {
                 return Ok(());
             }
             let answers = look::ask(&session, &self.server, &ahead).await?;
-            let seen =
-                ahead.into_iter().zip(answers).map(|((step, look), answer)| (step, look, answer)).collect();
-            self.go_through(&session, seen).await?;
+            let seen = ahead
+                .into_iter()
+                .zip(answers)
+                .map(|((step, look), answer)| Seen { step, look, answer, fresh: true })
+                .collect();
+            let whole = self.go_through(&session, seen).await?;
+            window = if whole { WINDOW_MAX.min(window * 2) } else { WINDOW_AFTER_LOOK };
         }
     }
 
@@ -135,10 +163,10 @@ impl<'a> Worker<'a> {
     }
 
     /// The next steps, as far as they can be rendered now.
-    fn ahead(&self, open: &[&'a PlannedStep], known: &Known) -> Vec<(&'a PlannedStep, Look)> {
+    fn ahead(&self, open: &[&'a PlannedStep], known: &Known, window: usize) -> Vec<(&'a PlannedStep, Look)> {
         let ground = self.with.loaded.ground(self.with.secrets);
         let mut ahead: Vec<(&PlannedStep, Look)> = Vec::new();
-        for step in open.iter().take(WINDOW) {
+        for step in open.iter().take(window) {
             let looked = look::look(&ground, step, &self.server, known);
             if matches!(looked, Look::Later(_)) && !ahead.is_empty() {
                 break;
@@ -148,16 +176,21 @@ impl<'a> Worker<'a> {
         ahead
     }
 
-    /// Decides step by step; returns after the window, or earlier when something must be looked at anew.
+    /// Decides step by step; true after all of them, false when something must be looked at anew.
     async fn go_through(
         &self,
         session: &Arc<Session>,
         seen: VecDeque<Seen<'a>>,
-    ) -> Result<(), ExecutorError> {
+    ) -> Result<bool, ExecutorError> {
         let mut seen = seen;
         let mut unchanged = Vec::new();
         let mut registered = Vec::new();
-        while let Some((step, looked, answer)) = seen.pop_front() {
+        while let Some(Seen { step, look: looked, answer, fresh }) = seen.pop_front() {
+            if !fresh {
+                // The step before it was expected to change something and did not have to.
+                self.flush(&mut unchanged, &mut registered).await?;
+                return Ok(false);
+            }
             match looked {
                 Look::Later(_) => break,
                 Look::Skipped(when) => {
@@ -169,7 +202,7 @@ impl<'a> Worker<'a> {
                 Look::Broken(words) => {
                     self.flush(&mut unchanged, &mut registered).await?;
                     self.end(step, 1, StepEnd::Failed { words, output: None, last: true }).await?;
-                    return Ok(());
+                    return Ok(false);
                 }
                 Look::Ready(prepared) => match look::judge(&prepared, answer.as_ref()) {
                     Ok(Outcome::Unchanged(value)) => {
@@ -179,11 +212,11 @@ impl<'a> Worker<'a> {
                     Ok(Outcome::Change(change)) => {
                         self.flush(&mut unchanged, &mut registered).await?;
                         if self.stopped() {
-                            return Ok(());
+                            return Ok(false);
                         }
                         match self.change(session, step, &prepared, &change, seen).await? {
                             Some(rest) => seen = rest,
-                            None => return Ok(()),
+                            None => return Ok(false),
                         }
                     }
                     Err(error) => {
@@ -193,16 +226,17 @@ impl<'a> Worker<'a> {
                         let words = self.with.site.redact(&look::located(step, &error));
                         self.end(step, attempt, StepEnd::Failed { words, output: None, last }).await?;
                         self.pause(step, last).await;
-                        return Ok(());
+                        return Ok(false);
                     }
                 },
             }
         }
-        self.flush(&mut unchanged, &mut registered).await
+        self.flush(&mut unchanged, &mut registered).await?;
+        Ok(true)
     }
 
-    /// Makes a change, with the probes of the steps after it in the same round trip. Returns those
-    /// steps with their fresh answers, or nothing when everything must be looked at anew.
+    /// Makes a change, with the probes of the next steps in the same round trip. Returns the steps after
+    /// it with their answers, or nothing when everything must be looked at anew.
     async fn change(
         &self,
         session: &Arc<Session>,
@@ -240,16 +274,12 @@ impl<'a> Worker<'a> {
         };
         let limit = Duration::from_secs(u64::from(step.timeout_seconds));
         let mut frames = vec![frame.timeout(limit).output_limit(OUTPUT_MAX)];
-        let probes: Vec<bool> = after
-            .iter()
-            .map(|(step, looked, _)| match look::probe_frame(step, looked) {
-                Some(frame) => {
-                    frames.push(frame);
-                    true
-                }
-                None => false,
-            })
-            .collect();
+        let mut after = after;
+        let next = after.iter().position(|seen| !seen.passes()).map_or(after.len(), |at| at + 1);
+        let probes: Vec<_> =
+            after.iter().take(next).map(|seen| look::probe_frame(seen.step, &seen.look)).collect();
+        let asked: Vec<bool> = probes.iter().map(Option::is_some).collect();
+        frames.extend(probes.into_iter().flatten());
         let mut replies = session.run(frames).await?.into_iter();
         let answer = match replies.next() {
             Some(Reply::InDoubt) => {
@@ -263,12 +293,14 @@ impl<'a> Worker<'a> {
         if !good || step.register.is_some() {
             return Ok(None);
         }
-        let mut fresh = VecDeque::new();
-        for ((step, looked, _), asked) in after.into_iter().zip(probes) {
-            let answer = if asked { look::next_answer(&mut replies, &self.server)? } else { None };
-            fresh.push_back((step, looked, answer));
+        for seen in &mut after {
+            seen.fresh = false;
         }
-        Ok(Some(fresh))
+        for (seen, asked) in after.iter_mut().zip(asked) {
+            seen.answer = if asked { look::next_answer(&mut replies, &self.server)? } else { None };
+            seen.fresh = true;
+        }
+        Ok(Some(after))
     }
 
     /// Records how a change ended; true when it is done.

@@ -12,6 +12,7 @@
 //! databases or people. `russh` is used nowhere else.
 
 mod auth;
+mod bunch;
 mod channel;
 mod config;
 mod connect;

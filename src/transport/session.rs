@@ -1,5 +1,6 @@
 //! A session: one server, its connection, its shells.
 
+use super::bunch::{self, Placed};
 use super::channel::Line;
 use super::connect::{self, Client, Connection, Purpose};
 use super::frame::{Frame, Reply, UnitId, UnitState};
@@ -153,7 +154,7 @@ impl Session {
         let mut rest = placed.into_iter().peekable();
         while let Some((place, ..)) = rest.peek() {
             let place = *place;
-            let mut group = Vec::new();
+            let mut group: Vec<Placed> = Vec::new();
             while let Some(item) = rest.next_if(|(next, ..)| *next == place) {
                 group.push(item);
             }
@@ -167,7 +168,7 @@ impl Session {
     async fn run_group(
         &self,
         place: Place,
-        group: Vec<(Place, String, Frame)>,
+        group: Vec<Placed>,
         went_well: bool,
         replies: &mut Vec<Reply>,
         seen: &mut (dyn FnMut(usize, &Reply) + Send),
@@ -175,16 +176,12 @@ impl Session {
         let mut requests = Vec::new();
         let mut limits = Vec::new();
         let mut shell = self.shell(place).await?;
-        for (_, account, frame) in &group {
-            let number = shell.number();
-            let mut text = text::frame(number, frame, account);
-            if requests.is_empty() {
-                text.insert_str(0, if went_well { "E_OK=1\n" } else { "E_OK=0\n" });
-            }
-            // The time starts when the answer before it has come.
-            let patience = frame.timeout.saturating_add(GRACE);
-            limits.push(frame.output_limit);
-            requests.push(Request { number, text, patience });
+        for bunch in bunch::bunches(&group) {
+            limits.extend(bunch.iter().map(|(_, _, frame)| frame.output_limit));
+            requests.extend(bunch::requests(&mut shell, bunch, GRACE));
+        }
+        if let Some(first) = requests.first_mut() {
+            first.text.insert_str(0, if went_well { "E_OK=1\n" } else { "E_OK=0\n" });
         }
         let guard = shell.guard.clone();
         let mut limits = limits.into_iter();

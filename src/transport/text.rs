@@ -4,6 +4,7 @@ use super::frame::{Frame, UnitId, Work};
 use crate::model::Script;
 use crate::model::script::quote;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use std::time::Duration;
 
 /// The functions of the persistent shell.
 const LIBRARY: &str = include_str!("library.sh");
@@ -41,7 +42,7 @@ fn script_file(number: u64, script: &Script) -> String {
 /// The text of one frame; `account` is empty for the shell's own.
 pub(super) fn frame(number: u64, frame: &Frame, account: &str) -> String {
     let limit = frame.output_limit.saturating_add(1);
-    let seconds = frame.timeout.as_secs().saturating_add(u64::from(frame.timeout.subsec_nanos() > 0)).max(1);
+    let seconds = seconds(frame.timeout);
     let account = quote(account);
     let (script, command) = match &frame.work {
         Work::Ask(script) => (script, format!("e_ask {number} {seconds} {limit} {account}")),
@@ -56,6 +57,34 @@ pub(super) fn frame(number: u64, frame: &Frame, account: &str) -> String {
     } else {
         format!("{file}{command}\n")
     }
+}
+
+/// The text of several probes, numbered from `first`, that run in one process of the shell's own account.
+pub(super) fn probes<'a>(
+    first: u64,
+    timeout: Duration,
+    limit: usize,
+    scripts: impl Iterator<Item = &'a Script>,
+) -> String {
+    let mut file = String::new();
+    let mut number = first;
+    for script in scripts {
+        // What a script says is not parsed before its own subshell does: an error in it is its own.
+        file.push_str(&format!(
+            "if [ \"$3\" -le {number} ]; then echo {number} >\"$2\"\n\
+             ( set --; umask 022; eval {} ) </dev/null >\"$1/{number}.o\" 2>\"$1/{number}.e\"\n\
+             echo $? >\"$1/{number}.c\"; fi\n",
+            quote(&script.0)
+        ));
+        number += 1;
+    }
+    let limit = limit.saturating_add(1);
+    let command = format!("e_probes {} {limit} {first} {}", seconds(timeout), number - 1);
+    format!("{}{command}\n", script_file(first, &Script(file)))
+}
+
+fn seconds(timeout: Duration) -> u64 {
+    timeout.as_secs().saturating_add(u64::from(timeout.subsec_nanos() > 0)).max(1)
 }
 
 pub(super) fn observe(number: u64, limit: usize, unit: &UnitId) -> String {

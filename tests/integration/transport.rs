@@ -364,7 +364,41 @@ async fn dash_bash_and_busybox_serve_as_the_remote_shell() {
         let unit = answers.next().unwrap();
         assert_eq!((unit.text().as_str(), unit.status), ("unit\n", Status::Exited(4)), "{shell}");
         assert_eq!(answers.next().unwrap().status, Status::Exited(0), "{shell}");
+        probes_in_one_go_stay_apart(&place, &session, shell).await;
     }
+}
+
+/// Probes that share a process: an error, a signal, a hang or a flood of one is its own.
+async fn probes_in_one_go_stay_apart(place: &Place, session: &Session, shell: &str) {
+    let second = Duration::from_secs(1);
+    let table: Vec<(&str, &[u8], Status)> = vec![
+        ("x=1; cd /; umask 0; set -eu; echo one", b"one\n", Status::Exited(0)),
+        ("printf %s \"${x-none} $(umask) $#\"; [ \"$PWD\" = \"$HOME\" ]", b"none 0022 0", Status::Exited(0)),
+        ("if then fi )", b"", Status::Exited(2)),
+        ("cat <<'END'\nit's \"$x\" \\\nEND", b"it's \"$x\" \\\n", Status::Exited(0)),
+        ("kill -9 $$; sleep 1; echo never", b"", Status::Signalled("KILL".to_owned())),
+        ("printf 'a\\000b\\377'; echo bad >&2; exit 9", b"a\x00b\xff", Status::Exited(9)),
+        ("echo begun; sleep 60", b"begun\n", Status::TimedOut),
+        ("trap '' TERM; sleep 60 & wait; sleep 60", b"", Status::TimedOut),
+        ("sleep 30 & echo apart", b"apart\n", Status::Exited(0)),
+        ("head -c 5000 /dev/zero", &[0; 4096], Status::Exited(0)),
+        ("exec 1>&- 2>&-; exit 7", b"", Status::Exited(7)),
+        ("", b"", Status::Exited(0)),
+    ];
+    let frames: Vec<_> =
+        table.iter().map(|(text, ..)| ask(text).timeout(second).output_limit(4096)).collect();
+    let before = session.round_trips();
+    let replies = session.run(frames).await.unwrap();
+    assert_eq!(session.round_trips(), before + 1);
+    for ((text, stdout, status), reply) in table.into_iter().zip(replies) {
+        let answer = reply.answer(&place.server.name).unwrap();
+        assert_eq!((answer.stdout.as_slice(), &answer.status), (stdout, &status), "{shell}: {text}");
+        assert_eq!(answer.truncated, text.starts_with("head"), "{shell}: {text}");
+        assert_eq!(answer.stderr == b"bad\n", status == Status::Exited(9), "{shell}: {text}");
+    }
+    // A failed probe holds back what waits for success, as when it runs alone.
+    let frames = vec![ask("exit 1"), ask("true"), ask("echo no").after_success()];
+    assert!(matches!(session.run(frames).await.unwrap()[2], Reply::Skipped), "{shell}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
