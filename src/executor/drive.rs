@@ -6,11 +6,11 @@ use super::{
     fleet::Fleet,
     interrupt::Interrupt,
     journal::{Extra, Journal, Watch},
-    predict,
+    predict, presence,
     verify::verify,
 };
 use crate::{
-    approval::{self, window},
+    approval::{self, Approved, window},
     backup::{self, BackupId, VerifiedBackup},
     inventory::SecretSource,
     model::{EnvironmentKind, ExitCode, RunId, canonical},
@@ -18,7 +18,13 @@ use crate::{
     run::{BackupState, Effect, Ending, Event, Evidence, Failure, Goal, Run, decide},
     store::Claimed,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// How often a waiting run looks for decisions.
 const POLL: Duration = Duration::from_secs(2);
@@ -82,6 +88,8 @@ pub(super) struct Driver<'a> {
     patience: Duration,
     interrupt: &'a Interrupt,
     proven: tokio::sync::OnceCell<Option<VerifiedBackup>>,
+    /// This process asked the servers for the prediction that the run has.
+    predicted: AtomicBool,
 }
 
 impl<'a> Driver<'a> {
@@ -93,8 +101,8 @@ impl<'a> Driver<'a> {
     ) -> Result<Self, ExecutorError> {
         let plan = journal.run().header.plan;
         let loaded = Loaded::of(site, plan).await?;
-        let proven = tokio::sync::OnceCell::new();
-        Ok(Self { site, journal, loaded, patience: patience.0, interrupt, proven })
+        let (proven, predicted) = (tokio::sync::OnceCell::new(), AtomicBool::new(false));
+        Ok(Self { site, journal, loaded, patience: patience.0, interrupt, proven, predicted })
     }
 
     /// Drives the run. Trouble of our own in the middle of a change is no bad input: the run is stuck,
@@ -325,6 +333,7 @@ impl<'a> Driver<'a> {
             shown,
             observed: forecast.observed,
         };
+        self.predicted.store(true, Ordering::Relaxed);
         self.journal.append(event).await
     }
 
@@ -362,6 +371,20 @@ impl<'a> Driver<'a> {
                 unreachable: false,
             };
             return self.journal.append(Event::PreflightFailed { failure }).await;
+        }
+        // A prediction made just now that nobody approved binds nobody, and each step is asked again before it
+        // changes anything. Only what decides about the backup must still be so under the claim.
+        if Approved::not_required(&self.journal.run().header.judged).is_some()
+            && self.predicted.swap(false, Ordering::Relaxed)
+        {
+            let absent = match presence::still_absent(self.site, &self.loaded, fleet).await {
+                Err(ExecutorError::Transport(error)) => return self.server_lost(&error).await,
+                other => other?,
+            };
+            if absent == self.journal.run().observed.absent {
+                let prediction = store_prediction(self.site, &approved).await?;
+                return self.journal.append(Event::Rechecked { prediction }).await;
+            }
         }
         let forecast = predict::forecast(self.site, &self.loaded, fleet).await?;
         if let Some(problem) = forecast.problems.first() {

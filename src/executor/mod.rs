@@ -21,6 +21,7 @@ mod look;
 mod measure;
 mod open;
 pub mod predict;
+mod presence;
 pub mod procedure;
 mod restore;
 mod retention;

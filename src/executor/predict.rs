@@ -1,13 +1,18 @@
 //! Asks all servers at once what a plan would change, and changes nothing.
 
-use super::{ExecutorError, Loaded, Site, fleet::Fleet, look};
+use super::{
+    ExecutorError, Loaded, Site,
+    fleet::Fleet,
+    look,
+    presence::{self, Presence},
+};
 use crate::{
-    backup::{Part, Source, travels},
-    model::{Digest, RunAs, Script, ServerName, Status, StepId, Value, canonical},
+    backup::{Part, travels},
+    model::{Digest, RunAs, Script, ServerName, StepId, Value, canonical},
     module::Outcome,
     plan::{Ground, Known, PlannedStep, Predicted, Prediction},
     run::{Failure, Observed},
-    store::{BackupFilter, BackupRow},
+    store::BackupRow,
     transport::Frame,
 };
 use futures_util::{StreamExt as _, stream};
@@ -71,8 +76,7 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
         })
         .buffer_unordered(width);
     let mut forecast = Forecast::default();
-    let (mut version, mut presence, mut traces, mut unreached) =
-        (None, Presence::Absent, Presence::Absent, 0);
+    let (mut version, mut there, mut unreached) = (None, presence::Seen::NOTHING, 0);
     while let Some((server, result)) = asked.next().await {
         match result {
             Ok(seen) => {
@@ -82,8 +86,7 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
                 forecast.shown.servers.insert(server, seen.shown);
                 forecast.problems.extend(seen.problems);
                 version = version.or(seen.version);
-                presence = presence.max(seen.presence);
-                traces = traces.max(seen.traces);
+                there = there.and(seen.there);
             }
             Err(ExecutorError::Transport(error)) => {
                 unreached += 1;
@@ -98,11 +101,7 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
         }
     }
     drop(asked);
-    let installing = loaded.plan.kind == crate::model::PlaybookKind::Install;
-    let absent = installing
-        && unreached == 0
-        && presence == Presence::Absent
-        && (traces == Presence::Absent || !known_here(site, loaded).await?);
+    let absent = unreached == 0 && there.is_absent(site, loaded).await?;
     forecast.observed = Observed { absent, version };
     forecast.prediction.absent = forecast.observed.absent;
     Ok(forecast)
@@ -135,32 +134,7 @@ struct Seen {
     shown: Vec<ShownStep>,
     problems: Vec<Failure>,
     version: Option<String>,
-    /// What the data sheet's probe says.
-    presence: Presence,
-    /// Whether something of the backup's files lies there.
-    traces: Presence,
-}
-
-/// Whether the system is on a server. What cannot be told counts as present: only what is surely
-/// absent needs no backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Presence {
-    Absent,
-    Present,
-}
-
-/// Whether this store knows the system there: it was installed or backed up by Esclusa before.
-async fn known_here(site: &Site, loaded: &Loaded) -> Result<bool, ExecutorError> {
-    let plan = &loaded.plan;
-    if site.store.last_success(&plan.system, &plan.environment).await?.is_some() {
-        return Ok(true);
-    }
-    let filter = BackupFilter {
-        system: Some(plan.system.clone()),
-        environment: Some(plan.environment.clone()),
-        ..BackupFilter::default()
-    };
-    Ok(!site.store.backups(&filter).await?.is_empty())
+    there: presence::Seen,
 }
 
 async fn one_server(
@@ -176,12 +150,12 @@ async fn one_server(
         shown: Vec::new(),
         problems: requirements(ground, server, &facts),
         version: None,
-        presence: Presence::Present,
-        traces: Presence::Present,
+        there: presence::Seen { system: Presence::Present, traces: Presence::Present },
     };
     seen.problems.extend(free_space(ground, server, &session).await?);
-    seen.traces = traces(ground, server, &session).await?;
-    (seen.version, seen.presence) = observe(ground, server, &session, seen.traces).await?;
+    seen.there.traces = presence::traces(ground, server, &session).await?;
+    (seen.version, seen.there.system) =
+        presence::observe(ground, server, &session, seen.there.traces).await?;
     let mut known = Known { facts, registered: BTreeMap::new() };
     let mine: Vec<_> = ground.plan.steps.iter().filter(|step| step.servers.contains(server)).collect();
     let mut walk = Walk { site, ground, server, earlier: None };
@@ -420,64 +394,6 @@ async fn free_space(
         unreachable: false,
     };
     Ok(lacking.into_iter().map(failure).collect())
-}
-
-/// What is installed on a server. The data sheet's probe says so, and it is asked on every server where
-/// it can be; without a probe the files and packages of the backup playbook do.
-async fn observe(
-    ground: &Ground<'_>,
-    server: &ServerName,
-    session: &crate::transport::Session,
-    traces: Presence,
-) -> Result<(Option<String>, Presence), ExecutorError> {
-    let Some(version) = &ground.plan.version else { return Ok((None, traces)) };
-    if !version.servers.contains(server) {
-        return Ok((None, Presence::Absent));
-    }
-    let as_user = version.as_user.clone().map_or(RunAs::Login, RunAs::User);
-    let script = Script(crate::model::script::command_line(&version.run));
-    let replies = session.run(vec![Frame::ask(as_user, script)]).await?;
-    let Some(answer) = look::next_answer(&mut replies.into_iter(), server)? else {
-        return Ok((None, Presence::Present));
-    };
-    let text = answer.text().trim().to_owned();
-    Ok(match answer.status {
-        Status::Exited(0) if !text.is_empty() => (Some(text), Presence::Present),
-        // 126: it is there and cannot be run. Everything else that fails by itself says "not installed".
-        Status::Exited(126) | Status::Signalled(_) | Status::TimedOut => (None, Presence::Present),
-        Status::Exited(_) => (None, Presence::Absent),
-    })
-}
-
-/// Whether something of the system's backup lies on a server.
-async fn traces(
-    ground: &Ground<'_>,
-    server: &ServerName,
-    session: &crate::transport::Session,
-) -> Result<Presence, ExecutorError> {
-    let quote = crate::model::script::quote;
-    let mut tests = Vec::new();
-    for item in
-        ground.plan.backup.iter().flat_map(|backup| &backup.items).filter(|item| item.server == *server)
-    {
-        match &item.source {
-            Source::Paths(paths) => tests.extend(paths.iter().map(|path| format!("[ -e {} ]", quote(path)))),
-            Source::Sqlite(path) => tests.push(format!("[ -e {} ]", quote(path))),
-            _ => {}
-        }
-    }
-    if tests.is_empty() {
-        // A server with none of the backup's files says nothing; where no server has any, nothing is proven.
-        let anywhere = ground.plan.backup.iter().flat_map(|backup| &backup.items);
-        let paths =
-            anywhere.filter(|item| matches!(item.source, Source::Paths(_) | Source::Sqlite(_))).count();
-        return Ok(if paths > 0 { Presence::Absent } else { Presence::Present });
-    }
-    let script = Script(tests.join(" || "));
-    let replies = session.run(vec![Frame::ask(RunAs::Root, script)]).await?;
-    let answer = look::next_answer(&mut replies.into_iter(), server)?;
-    let absent = answer.is_some_and(|answer| answer.status == Status::Exited(1));
-    Ok(if absent { Presence::Absent } else { Presence::Present })
 }
 
 #[cfg(test)]
