@@ -41,10 +41,10 @@ pub(super) fn requests(shell: &mut Shell, bunch: &[Placed], grace: Duration) -> 
     });
     let (mut text, mut patience) = match bunch {
         [_] => (text::frame(*first, frame, account), frame.timeout),
-        // Each of them may take twice its time, and the answers come together.
+        // Each of them has its time, and the answers come together.
         _ => {
             let text = text::probes(*first, frame.timeout, frame.output_limit, scripts);
-            (text, frame.timeout.saturating_mul(u32::try_from(2 * bunch.len()).unwrap_or(u32::MAX)))
+            (text, frame.timeout.saturating_mul(u32::try_from(bunch.len()).unwrap_or(u32::MAX)))
         }
     };
     let mut requests = Vec::new();

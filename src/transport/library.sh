@@ -52,7 +52,7 @@ e_open() {
   E_D=$E_S/sessions/$E_I
   mkdir "$E_D" || e_fail "cannot write to $E_S"
   [ "$E_U" = 0 ] && chmod 711 "$E_D"
-  trap 'rm -rf "$E_D"' EXIT
+  trap 'rm -rf "$E_D"; [ -z "${e_w:-}" ] || e_end KILL "$e_w"' EXIT
   # Other signals end it at once: dash puts a trap off while it reads. The next session tidies up.
   trap 'exit 1' PIPE
   e_born $$ || e_fail 'cannot read /proc'
@@ -61,7 +61,7 @@ e_open() {
     [ -f "$e_x/shell" ] && ! e_alive_in "$e_x/shell" && rm -rf "$e_x"
   done
   if command -v setsid >/dev/null 2>&1; then E_SS=setsid; else E_SS=; fi
-  if sleep 0.001 2>/dev/null; then E_Z=0.1; else E_Z=1; fi
+  if sleep 0.001 2>/dev/null; then E_Z=0.1 E_TT='0.5 2'; else E_Z=1 E_TT='1 1'; fi
   cd "$HOME" 2>/dev/null || cd /
 }
 
@@ -71,13 +71,42 @@ if [ -z "$user" ]; then exec $ss sh "$script"
 elif command -v runuser >/dev/null 2>&1; then exec $ss runuser -u "$user" -- sh "$script"
 else E_SCRIPT=$script; export E_SCRIPT; exec $ss su -s /bin/sh "$user" -c '\''exec sh "$E_SCRIPT"'\''
 fi'
-# Ends a process group when its time is over; leaves a mark first.
+# The session's timer. Twice a second it reads what is at work, "NUMBER GROUP SECONDS MARK", and ends the group
+# whose time is over; it leaves a mark first. When the shell is gone it waits for the end of what was at work.
+E_TIMER='d=$1 shell=$2 tick=$3 of=$4 k= p= s= f= n=0
+over() { kill -0 "-$p" 2>/dev/null || kill -0 "$p" 2>/dev/null || return 0; return 1; }
+while sleep "$tick"; do
+  a= b= c= e=
+  if read -r a b c e <"$d/due"; then
+    [ "$a" = "$k" ] || { k=$a p=$b s=$c f=$e n=0; }
+  elif [ ! -d "$d" ]; then
+    [ -n "$p" ] && ! over || exit 0
+  fi 2>/dev/null
+  if [ -z "$p" ]; then kill -0 "$shell" 2>/dev/null || exit 0; continue; fi
+  n=$((n + 1))
+  [ "$n" -gt $((s * of)) ] || continue
+  : >"$f"
+  kill -TERM "-$p" 2>/dev/null || kill -TERM "$p" 2>/dev/null
+  n=0
+  while [ "$n" -lt $((5 * of)) ] && ! over; do sleep "$tick"; n=$((n + 1)); done
+  kill -KILL "-$p" 2>/dev/null || kill -KILL "$p" 2>/dev/null
+  p=
+done'
+# Starts the timer before the first work, and another where somebody ended it.
+e_timer() {
+  [ -n "${e_w:-}" ] && kill -0 "$e_w" 2>/dev/null && return
+  echo - >"$E_D/due"
+  ( exec $E_SS sh -c "$E_TIMER" esclusa "$E_D" $$ $E_TT ) </dev/null >/dev/null 2>&1 &
+  e_w=$!
+}
+# Ends a unit's process group when its time is over; leaves a mark first.
 E_WATCH='sleep "$2"; : >"$1"; kill -TERM "-$3" 2>/dev/null || kill -TERM "$3"; sleep 5; kill -KILL "-$3" 2>/dev/null || kill -KILL "$3"'
 
 # e_exec NUMBER SECONDS ACCOUNT: runs a script that lies in the session folder; leaves e_code.
 e_exec() {
   e_f=$E_D/$1
   script=$e_f.s user=$3 ss=$E_SS
+  e_timer
   if [ -n "$user" ]; then
     chown "$user" "$script" 2>/dev/null
     eval "e_h=~$user"
@@ -85,22 +114,23 @@ e_exec() {
   else
     ( umask 022; exec $ss sh "$script" ) </dev/null >>"$e_f.o" 2>>"$e_f.e" &
   fi
+  printf '%s %s %s %s\n' "$1" $! "$2" "$e_f.t" >"$E_D/due"
+  [ -z "$4" ] || printf '%s\n' $! >"$E_D/child"
+  e_wait
+  [ -z "$4" ] || : >"$E_D/child"
+  echo - >"$E_D/due"
+  : >"$script"
+}
+# Waits for the process that was started last; leaves its number in e_p and e_code.
+e_wait() {
   e_p=$!
-  ( exec $E_SS sh -c "$E_WATCH" esclusa "$e_f.t" "$2" "$e_p" ) </dev/null >/dev/null 2>&1 &
-  e_w=$!
-  [ -z "$4" ] || printf '%s\n' "$e_p" >"$E_D/child"
   wait "$e_p"
   e_code=$?
-  [ -z "$4" ] || : >"$E_D/child"
-  e_end KILL "$e_w"
-  wait "$e_w" 2>/dev/null
-  if [ -e "$e_f.t" ]; then
-    e_code=T
-    e_i=0
-    while kill -0 "-$e_p" 2>/dev/null && [ "$e_i" -lt 20 ]; do sleep "$E_Z"; e_i=$((e_i + 1)); done
-    kill -KILL "-$e_p" 2>/dev/null
-  fi
-  : >"$script"
+  [ -e "$e_f.t" ] || return 0
+  e_code=T
+  e_i=0
+  while kill -0 "-$e_p" 2>/dev/null && [ "$e_i" -lt 20 ]; do sleep "$E_Z"; e_i=$((e_i + 1)); done
+  kill -KILL "-$e_p" 2>/dev/null
 }
 # e_tell NUMBER LIMIT OUT ERR: the answer. One byte more than the limit says that it was cut.
 e_tell() {
@@ -135,33 +165,19 @@ e_refuse() {
 }
 # e_ask NUMBER SECONDS LIMIT ACCOUNT
 e_ask() { e_exec "$1" "$2" "$4" ''; e_tell "$1" "$3" "$E_D/$1.o" "$E_D/$1.e"; }
-# Like E_WATCH for probes in a row: ends them when the one at work has been at work for its time.
-E_TICK='n=$5 l=
-while [ "$n" != "$l" ]; do l=$n; sleep "$2"; read -r n <"$4" || exit; done 2>/dev/null
-: >"$1"; kill -TERM "-$3" 2>/dev/null || kill -TERM "$3"; sleep 5; kill -KILL "-$3" 2>/dev/null || kill -KILL "$3"'
 # e_probes SECONDS LIMIT FIRST LAST: runs probes that lie in one file, each in a subshell of one process, and
-# answers for all of them: a fork a probe instead of eight. Each has its time, and at most twice.
+# answers for all of them: a fork a probe instead of eight.
 e_probes() {
   e_f=$E_D/$3
   e_n=$3
   while [ "$e_n" -le "$4" ]; do
     rm -f "$e_f.t"
-    printf '%s\n' "$e_n" >"$e_f.n"
-    ( exec $E_SS sh "$e_f.s" "$E_D" "$e_f.n" "$e_n" ) </dev/null >/dev/null 2>&1 &
-    e_p=$!
-    ( exec $E_SS sh -c "$E_TICK" esclusa "$e_f.t" "$1" "$e_p" "$e_f.n" "$e_n" ) </dev/null >/dev/null 2>&1 &
-    e_w=$!
-    wait "$e_p"
-    e_code=$?
-    e_end KILL "$e_w"
-    wait "$e_w" 2>/dev/null
-    if [ -e "$e_f.t" ]; then
-      e_code=T
-      e_i=0
-      while kill -0 "-$e_p" 2>/dev/null && [ "$e_i" -lt 20 ]; do sleep "$E_Z"; e_i=$((e_i + 1)); done
-      kill -KILL "-$e_p" 2>/dev/null
-    fi
-    read -r e_n <"$e_f.n" 2>/dev/null || e_n=$4
+    e_timer
+    ( exec $E_SS sh "$e_f.s" "$E_D" "$1 $e_f.t" "$e_n" ) </dev/null >/dev/null 2>&1 &
+    e_wait
+    e_n=
+    read -r e_n e_x <"$E_D/due"
+    case $e_n in '' | *[!0-9]*) e_n=$4 ;; esac
     # The one at which they were ended has no status of its own.
     if [ ! -s "$E_D/$e_n.c" ]; then
       kill -KILL "-$e_p" 2>/dev/null
@@ -169,6 +185,7 @@ e_probes() {
     fi
     e_n=$((e_n + 1))
   done
+  echo - >"$E_D/due"
   [ -n "${E_Q:-}" ] || if head -q -c 1 /dev/null 2>/dev/null; then E_Q=y; else E_Q=n; fi
   if [ "$E_Q" = n ]; then
     e_n=$3

@@ -71,7 +71,7 @@ pub(super) fn probes<'a>(
     for script in scripts {
         // What a script says is not parsed before its own subshell does: an error in it is its own.
         file.push_str(&format!(
-            "if [ \"$3\" -le {number} ]; then echo {number} >\"$2\"\n\
+            "if [ \"$3\" -le {number} ]; then echo \"{number} $$ $2\" >\"$1/due\"\n\
              ( set --; umask 022; eval {} ) </dev/null >\"$1/{number}.o\" 2>\"$1/{number}.e\"\n\
              echo $? >\"$1/{number}.c\"; fi\n",
             quote(&script.0)
