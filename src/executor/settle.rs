@@ -10,7 +10,7 @@ use crate::{
     module::Outcome,
     plan::PlannedStep,
     run::{InFlight, StepEnd, StepState},
-    transport::{Frame, Reply, Session, UnitState},
+    transport::{Frame, Reply, Session, UnitId, UnitState},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -38,8 +38,8 @@ impl<'a> Worker<'a> {
                 Some(StepState::Started(flight)) => flight.clone(),
                 _ => continue,
             };
-            let InFlight { attempt, unit: Some(_) } = flight else { continue };
-            self.settle_unit(session, step, attempt).await?;
+            let InFlight { attempt, unit: Some(unit) } = flight else { continue };
+            self.settle_unit(session, step, attempt, UnitId::recorded(unit)).await?;
         }
         Ok(())
     }
@@ -49,8 +49,8 @@ impl<'a> Worker<'a> {
         session: &Arc<Session>,
         step: &'a PlannedStep,
         attempt: u32,
+        unit: UnitId,
     ) -> Result<(), ExecutorError> {
-        let unit = self.unit(step, attempt);
         let facts = session.facts().await?;
         let ground = self.with.loaded.ground(self.with.secrets);
         let answer = match session.observe(&run_as(step), &unit, OUTPUT_MAX).await? {

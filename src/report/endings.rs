@@ -28,6 +28,11 @@ fn spanish(ending: &Ending) -> Option<String> {
         Ending::BackedUp => "copia tomada y verificada".to_owned(),
         Ending::Restored => "restaurado; todas las comprobaciones bien".to_owned(),
         Ending::WentBack => "falló; está repuesto lo que había, y sus comprobaciones están bien".to_owned(),
+        Ending::ChecksFailed { checks } => format!("comprobaciones mal: {checks}"),
+        Ending::RestoreUndecided { words } => format!(
+            "{words}; puede haber trabajo posterior a la copia: al cancelar, `--restore` la repone, después de \
+             copiar lo que hay, y `--keep` lo deja"
+        ),
         Ending::Rejected { by, reason } => format!("rechazada por {by}: {reason}"),
         Ending::Expired => "venció el plazo para decidir, o la aprobación".to_owned(),
         Ending::MoreThanApproved => "cambiaría más de lo que se aprobó".to_owned(),

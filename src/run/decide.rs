@@ -283,6 +283,10 @@ fn undo(run: &Run, evidence: &Evidence) -> Effect {
     if !run.changed {
         return if run.quiet { start_services(run) } else { failed(run) };
     }
+    if let (true, false, Some(failure)) = (run.served, run.undo_asked, &run.failure) {
+        // The backup is from before people worked with what an earlier stage had put there.
+        return Effect::Halt(Ending::RestoreUndecided { words: failure.words.clone() });
+    }
     let can = !run.observed.absent && matches!(run.backup, BackupState::Verified(_));
     // What a person of the procedure asks to be undone is undone, whatever follows a failure here.
     if can && (run.header.judged.restore_on_failure || run.undo_asked) {
@@ -368,6 +372,11 @@ fn start_services(run: &Run) -> Effect {
 }
 
 fn failed(run: &Run) -> Effect {
+    if run.failure.is_none() && run.checks_passed == Some(false) {
+        let bad = run.findings.iter().filter(|finding| finding.verdict != "good");
+        let checks = bad.map(|finding| format!("`{}`", finding.check)).collect::<Vec<_>>().join(", ");
+        return Effect::End(ExitCode::Failed, Ending::ChecksFailed { checks });
+    }
     let (words, unreachable) = run.failure.as_ref().map_or(("failed".to_owned(), false), |failure| {
         (failure.words.clone(), failure.unreachable && !run.changed)
     });

@@ -24,6 +24,10 @@ pub enum Ending {
     WentBack,
     /// It failed with these words.
     Failed { words: String },
+    /// It ended with these checks not good, and nothing was put back.
+    ChecksFailed { checks: String },
+    /// A later stage failed, and putting the backup back would take away what people did since.
+    RestoreUndecided { words: String },
     /// Somebody said no.
     Rejected { by: PersonName, reason: String },
     /// Nobody decided in time, or the approval ran out.
@@ -81,6 +85,12 @@ impl fmt::Display for Ending {
             Self::Restored => f.write_str("restored; all checks good"),
             Self::WentBack => f.write_str("failed; the previous state is back and its checks are good"),
             Self::Failed { words } | Self::Other { words } => f.write_str(words),
+            Self::ChecksFailed { checks } => write!(f, "checks failed: {checks}"),
+            Self::RestoreUndecided { words } => write!(
+                f,
+                "{words}; people may have worked since the backup: cancel with `--restore` puts it back, after a \
+                 copy of what is there, with `--keep` leaves it"
+            ),
             Self::Rejected { by, reason } => write!(f, "rejected by {by}: {reason}"),
             Self::Expired => f.write_str("the time to decide, or the approval, ran out"),
             Self::MoreThanApproved => f.write_str("more would change than was approved"),

@@ -1,5 +1,6 @@
 //! The words for how far a run, a step and a backup are.
 
+use super::Run;
 use crate::backup::VerifiedBackupRecord;
 
 /// What a run is at, in one word: the label in the database and in `status`.
@@ -72,6 +73,8 @@ pub enum StepState {
         attempt: u32,
         /// Whether no further one follows.
         last: bool,
+        /// Whether an attempt had begun to change something.
+        begun: bool,
     },
     /// Outcome unknown.
     InDoubt,
@@ -105,4 +108,47 @@ pub enum BackupState {
     Verified(Box<VerifiedBackupRecord>),
     /// An older one that the policy admits; data is then not restored automatically.
     Admitted(String),
+}
+
+impl Run {
+    /// What the run is at.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        if self.ended.is_some() {
+            Phase::Ended
+        } else if self.stuck.is_some() {
+            Phase::Stuck
+        } else if self.restoring && self.claimed {
+            Phase::Restoring
+        } else if self.is_held() {
+            Phase::Held
+        } else if self.steps_completed || (self.stage_steps_done && self.changed) {
+            Phase::Verifying
+        } else if self.changed {
+            Phase::Running
+        } else if self.claimed {
+            Phase::BackingUp
+        } else if self.window_awaited {
+            Phase::WaitingWindow
+        } else if self.gate.is_some() && !self.gate_approved {
+            Phase::Waiting
+        } else {
+            Phase::Planned
+        }
+    }
+
+    /// The word for the database: the phase, or how it ended.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match &self.ended {
+            None => self.phase().as_str(),
+            Some((0, _)) => "succeeded",
+            Some((3, _)) => "restored",
+            Some((11, _)) => "rejected",
+            Some((12, _)) => "expired",
+            Some((15, _)) => "stale",
+            Some((130, _)) => "cancelled",
+            Some(_) => "failed",
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The state of a run: the fold over its journal.
 
 use super::{
-    BackupState, CancelChoice, Ending, Event, Failure, FindingSummary, Goal, InFlight, Observed, Phase,
-    RunHeader, Stage, StepEnd, StepState,
+    BackupState, CancelChoice, Ending, Event, Failure, FindingSummary, Goal, InFlight, Observed, RunHeader,
+    Stage, StepEnd, StepState,
 };
 use crate::{
     approval::Gate,
@@ -93,6 +93,8 @@ pub struct Run {
     pub stage_begun: bool,
     /// Whether the procedure asked for what was done to be undone.
     pub undo_asked: bool,
+    /// A stage was over, with its services running and people at work, before a later one began.
+    pub served: bool,
     /// Steps whose handlers have run, in earlier stages.
     pub handled: BTreeSet<(ServerName, StepId)>,
     /// Whether the procedure is content.
@@ -164,6 +166,7 @@ impl Run {
             stage_steps_done: false,
             stage_begun: false,
             undo_asked: false,
+            served: false,
             handled: BTreeSet::new(),
             accepted: false,
             services_started: false,
@@ -305,6 +308,7 @@ impl Run {
                 self.services_failure = None;
                 self.stuck = None;
                 self.lost = None;
+                self.copy_anew();
             }
             Event::Resumed { .. } => self.resumed(),
             Event::BecameStuck { why, how } => {
@@ -332,13 +336,18 @@ impl Run {
             self.backup = BackupState::None;
             self.copied.clear();
         }
+        self.copy_anew();
+        if self.restore_completed {
+            self.checks_passed = self.checks_passed.filter(|passed| *passed);
+        }
+    }
+
+    /// A restore that stood still begins anew: people may have worked on what it had put back.
+    fn copy_anew(&mut self) {
         if self.restoring && !self.restore_completed {
             self.quiesced = false;
             self.safety = None;
             self.restored.clear();
-        }
-        if self.restore_completed {
-            self.checks_passed = self.checks_passed.filter(|passed| *passed);
         }
     }
 
@@ -346,9 +355,12 @@ impl Run {
         match event {
             Event::StepsUnchanged { server, steps, registered } => {
                 for step in steps {
-                    // A repeatable change whose end was not recorded, and that is found done, was made by this run.
+                    // A change whose end was not recorded, or that failed half-way, and that is found done, was
+                    // made by this run: what it notifies must hear of it.
                     let state = match self.steps.get(&(server.clone(), step.clone())) {
-                        Some(StepState::Started(_)) => StepState::Changed,
+                        Some(StepState::Started(_) | StepState::Failed { begun: true, .. }) => {
+                            StepState::Changed
+                        }
                         _ => StepState::Unchanged,
                     };
                     self.steps.insert((server.clone(), step.clone()), state);
@@ -381,7 +393,12 @@ impl Run {
                         if *last {
                             self.fail(at, words);
                         }
-                        StepState::Failed { attempt: *attempt, last: *last }
+                        let before = self.step(server, step);
+                        let begun = matches!(
+                            before,
+                            Some(StepState::Started(_) | StepState::Failed { begun: true, .. })
+                        );
+                        StepState::Failed { attempt: *attempt, last: *last, begun }
                     }
                     StepEnd::InDoubt { words } => {
                         self.fail(at, words);
@@ -396,6 +413,7 @@ impl Run {
 
     fn stage_allowed(&mut self, stage: &Stage) {
         if self.stage.as_ref().is_some_and(|before| before.settles) {
+            self.served |= self.changed;
             let changed = self.steps.iter().filter(|(_, state)| **state == StepState::Changed);
             self.handled.extend(changed.map(|(at, _)| at.clone()));
             self.steps.retain(|(_, step), _| !stage.handlers.contains(step));
@@ -440,46 +458,5 @@ impl Run {
             .iter()
             .filter(move |((on, _), state)| on == server && **state == StepState::Changed)
             .map(|((_, step), _)| step)
-    }
-
-    /// What the run is at.
-    #[must_use]
-    pub fn phase(&self) -> Phase {
-        if self.ended.is_some() {
-            Phase::Ended
-        } else if self.stuck.is_some() {
-            Phase::Stuck
-        } else if self.restoring && self.claimed {
-            Phase::Restoring
-        } else if self.is_held() {
-            Phase::Held
-        } else if self.steps_completed || (self.stage_steps_done && self.changed) {
-            Phase::Verifying
-        } else if self.changed {
-            Phase::Running
-        } else if self.claimed {
-            Phase::BackingUp
-        } else if self.window_awaited {
-            Phase::WaitingWindow
-        } else if self.gate.is_some() && !self.gate_approved {
-            Phase::Waiting
-        } else {
-            Phase::Planned
-        }
-    }
-
-    /// The word for the database: the phase, or how it ended.
-    #[must_use]
-    pub fn label(&self) -> &'static str {
-        match &self.ended {
-            None => self.phase().as_str(),
-            Some((0, _)) => "succeeded",
-            Some((3, _)) => "restored",
-            Some((11, _)) => "rejected",
-            Some((12, _)) => "expired",
-            Some((15, _)) => "stale",
-            Some((130, _)) => "cancelled",
-            Some(_) => "failed",
-        }
     }
 }

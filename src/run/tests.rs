@@ -405,6 +405,28 @@ proptest! {
             // An older backup is put back by a person only, in a run of its own.
             prop_assert!(first("backup_admitted").is_none());
         }
+        // What is overwritten was copied in the same life of the run: between two, people may have worked.
+        let (mut copied, mut person, mut served) = (false, false, false);
+        let (mut settled, mut changed) = (false, false);
+        for event in &world.journal {
+            match event {
+                Event::SafetyCopyTaken { .. } => copied = true,
+                Event::Resumed { .. } | Event::CancelAsked { .. } | Event::ServicesStarting => copied = false,
+                Event::ItemRestoreStarted { .. } => prop_assert!(copied, "{names:?}"),
+                _ => {}
+            }
+            // Once a stage was over with its services running, only a person takes back what people did since.
+            match event {
+                Event::CancelAsked { choice: CancelChoice::Restore, .. } | Event::UndoAsked { .. } => person = true,
+                Event::StageAllowed { stage } => {
+                    served |= settled && changed;
+                    settled = stage.settles;
+                }
+                Event::StepStarted { .. } => changed = true,
+                Event::ItemRestoreStarted { .. } => prop_assert!(person || !served, "{names:?}"),
+                _ => {}
+            }
+        }
         // While something is put back, no detached change of this run is still under way.
         let mut flying = false;
         for event in &world.journal {
@@ -450,4 +472,41 @@ fn a_gated_run_is_not_claimed_before_it_is_approved() {
     let mut run = Run::new(header(Goal::Change, true, false));
     let claimed = Event::Claimed { servers: vec![server()], epoch: 1 };
     assert_eq!(run.apply(&claimed, NOW).unwrap_err().why, "a claim without approval");
+}
+
+#[test]
+fn what_failed_half_way_and_is_found_done_was_changed_by_the_run() {
+    let mut run = Run::new(header(Goal::Change, false, false));
+    run.apply(&Event::Claimed { servers: vec![server()], epoch: 1 }, NOW).unwrap();
+    run.apply(&Event::BackupVerified { record: record() }, NOW).unwrap();
+    let step = |name: &str| StepId(name.into());
+    let failed = |name: &str| Event::StepEnded {
+        server: server(),
+        step: step(name),
+        attempt: 1,
+        end: StepEnd::Failed { words: "exit 1".into(), output: None, last: false },
+    };
+    // One began to change something; of the other only the probe failed.
+    let events = [
+        Event::StepStarted {
+            server: server(),
+            step: step("begun"),
+            attempt: 1,
+            unit: None,
+            summary: String::new(),
+            diff: None,
+        },
+        failed("begun"),
+        failed("asked"),
+        Event::StepsUnchanged {
+            server: server(),
+            steps: vec![step("begun"), step("asked")],
+            registered: Vec::new(),
+        },
+    ];
+    for event in &events {
+        run.apply(event, NOW).unwrap();
+    }
+    let changed: Vec<_> = run.changed_steps(&server()).cloned().collect();
+    assert_eq!(changed, [step("begun")]);
 }

@@ -159,6 +159,12 @@ impl UnitId {
         Self(format!("{}{}", Self::prefix(run), &name[..32]))
     }
 
+    /// A unit by the name that a journal holds: another version of the program may have made it otherwise.
+    #[must_use]
+    pub fn recorded(name: String) -> Self {
+        Self(name)
+    }
+
     /// What all units of `run` begin with.
     pub(super) fn prefix(run: &RunId) -> String {
         let good = |c: char| c.is_ascii_alphanumeric() || c == '-';

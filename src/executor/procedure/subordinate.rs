@@ -174,7 +174,10 @@ async fn to_put_back(
         }
         None => backups(site, system, environment).await?,
     };
-    let usable = rows.into_iter().find(|row| row.verified_at.is_some() && row.broken.is_none());
+    // A copy of what a restore found is what somebody wanted to get away from.
+    let usable = rows
+        .into_iter()
+        .find(|row| row.verified_at.is_some() && row.broken.is_none() && !row.id.starts_with(SAFETY_PREFIX));
     usable.map(|row| row.id).ok_or_else(|| {
         ExecutorError::input(format!(
             "`{activity}` restores, and there is no verified backup of `{system}` for it"
