@@ -120,8 +120,7 @@ impl Changing<'_> {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// Where a handler runs: on the servers that notified it, and on all of its own when a server
-    /// outside of them did.
+    /// Where a handler runs as the journal stands.
     fn notified(&self, handler: &PlannedStep) -> Vec<ServerName> {
         let run = self.journal.run();
         let notifies =
@@ -133,7 +132,13 @@ impl Changing<'_> {
             .filter(|(at, _)| !run.handled.contains(at))
             .map(|((server, _), _)| server)
             .collect();
-        let all = by.iter().any(|server| !handler.servers.contains(server));
-        handler.servers.iter().filter(|server| all || by.contains(server)).cloned().collect()
+        notified_on(handler, &by).into_iter().cloned().collect()
     }
+}
+
+/// Where a handler runs that steps on these servers notified: there, and on all of its own servers when one
+/// outside of them did.
+pub(super) fn notified_on<'a>(handler: &'a PlannedStep, by: &BTreeSet<&ServerName>) -> Vec<&'a ServerName> {
+    let all = by.iter().any(|server| !handler.servers.contains(server));
+    handler.servers.iter().filter(|server| all || by.contains(server)).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::{
     ExecutorError, Loaded, Site,
+    change::notified_on,
     fleet::Fleet,
     look,
     presence::{self, Presence},
@@ -13,11 +14,14 @@ use crate::{
     plan::{Ground, Known, PlannedStep, Predicted, Prediction},
     run::{Failure, Observed},
     store::BackupRow,
-    transport::Frame,
+    transport::{Frame, Session},
 };
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A prediction with everything that people want to see of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -69,10 +73,30 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
     let marks = site.secret_marks();
     let ground = loaded.ground(&marks);
     let width = site.project.parallel.clamp(1, 100) as usize;
-    let mut asked = stream::iter(loaded.plan.servers.keys().cloned())
+    let walks = stream::iter(loaded.plan.servers.keys().cloned())
         .map(|server| {
             let ground = &ground;
             async move { (server.clone(), one_server(site, ground, fleet, &server).await) }
+        })
+        .buffer_unordered(width)
+        .collect::<Vec<_>>()
+        .await;
+    // What a step changes on one server may notify a handler on another: all steps come first.
+    let changing: BTreeSet<(ServerName, StepId)> = walks
+        .iter()
+        .filter_map(|(server, walk)| Some((server, walk.as_ref().ok()?)))
+        .flat_map(|(server, walk)| walk.changing().map(|step| (server.clone(), step.clone())))
+        .collect();
+    let mut asked = stream::iter(walks)
+        .map(|(server, walk)| {
+            let changing = &changing;
+            async move {
+                let seen = match walk {
+                    Ok(walk) => walk.handlers(changing).await,
+                    Err(error) => Err(error),
+                };
+                (server, seen)
+            }
         })
         .buffer_unordered(width);
     let mut forecast = Forecast::default();
@@ -137,12 +161,12 @@ struct Seen {
     there: presence::Seen,
 }
 
-async fn one_server(
-    site: &Site,
-    ground: &Ground<'_>,
+async fn one_server<'a>(
+    site: &'a Site,
+    ground: &'a Ground<'a>,
     fleet: &Fleet<'_>,
     server: &ServerName,
-) -> Result<Seen, ExecutorError> {
+) -> Result<Walk<'a>, ExecutorError> {
     let session = fleet.session(server).await?;
     let facts = session.facts().await?;
     let mut seen = Seen {
@@ -156,47 +180,54 @@ async fn one_server(
     seen.there.traces = presence::traces(ground, server, &session).await?;
     (seen.version, seen.there.system) =
         presence::observe(ground, server, &session, seen.there.traces).await?;
-    let mut known = Known { facts, registered: BTreeMap::new() };
+    let known = Known { facts, registered: BTreeMap::new() };
     let mine: Vec<_> = ground.plan.steps.iter().filter(|step| step.servers.contains(server)).collect();
-    let mut walk = Walk { site, ground, server, earlier: None };
-    walk.steps(&session, &mine, &mut known, &mut seen).await?;
-    let notified: BTreeSet<_> = mine
-        .iter()
-        .filter(|step| seen.predicted.iter().any(|(id, p)| *id == step.id && *p != Predicted::NoChange))
-        .flat_map(|step| step.notify.clone())
-        .collect();
-    let handlers: Vec<_> = ground
-        .plan
-        .handlers
-        .iter()
-        .filter(|handler| notified.contains(&handler.id) && handler.servers.contains(server))
-        .collect();
-    walk.steps(&session, &handlers, &mut known, &mut seen).await?;
-    Ok(seen)
+    let mut walk = Walk { site, ground, server: server.clone(), session, known, seen, earlier: None };
+    walk.steps(&mine).await?;
+    Ok(walk)
 }
 
 /// Goes through steps in order, in as few round trips as their registered values allow.
 struct Walk<'a> {
     site: &'a Site,
     ground: &'a Ground<'a>,
-    server: &'a ServerName,
+    server: ServerName,
+    session: Arc<Session>,
+    known: Known,
+    seen: Seen,
     /// The first step that would change something: what comes after it cannot be taken for granted.
     earlier: Option<StepId>,
 }
 
 impl Walk<'_> {
-    async fn steps(
-        &mut self,
-        session: &crate::transport::Session,
-        mine: &[&PlannedStep],
-        known: &mut Known,
-        seen: &mut Seen,
-    ) -> Result<(), ExecutorError> {
+    /// Steps that change something here, or may.
+    fn changing(&self) -> impl Iterator<Item = &StepId> {
+        let predicted = self.seen.predicted.iter();
+        predicted.filter(|(_, predicted)| *predicted != Predicted::NoChange).map(|(step, _)| step)
+    }
+
+    /// Goes through the handlers that run here when these steps change something.
+    async fn handlers(mut self, changing: &BTreeSet<(ServerName, StepId)>) -> Result<Seen, ExecutorError> {
+        let plan = self.ground.plan;
+        let by = |handler: &PlannedStep| -> BTreeSet<&ServerName> {
+            let notifies = |id| plan.step(id).is_some_and(|step| step.notify.contains(&handler.id));
+            changing.iter().filter(|(_, step)| notifies(step)).map(|(server, _)| server).collect()
+        };
+        let runs_here = |handler: &&PlannedStep| {
+            handler.servers.contains(&self.server)
+                && notified_on(handler, &by(handler)).contains(&&self.server)
+        };
+        let handlers: Vec<_> = plan.handlers.iter().filter(runs_here).collect();
+        self.steps(&handlers).await?;
+        Ok(self.seen)
+    }
+
+    async fn steps(&mut self, mine: &[&PlannedStep]) -> Result<(), ExecutorError> {
         let mut rest = mine;
         while !rest.is_empty() {
             let mut batch = Vec::new();
             for step in rest {
-                let looked = look::look(self.ground, step, self.server, known);
+                let looked = look::look(self.ground, step, &self.server, &self.known);
                 if matches!(looked, look::Look::Later(_)) && !batch.is_empty() {
                     break;
                 }
@@ -207,22 +238,15 @@ impl Walk<'_> {
                 }
             }
             rest = &rest[batch.len()..];
-            let answers = look::ask(session, self.server, &batch).await?;
+            let answers = look::ask(&self.session, &self.server, &batch).await?;
             for ((step, looked), answer) in batch.into_iter().zip(answers) {
-                self.one(step, looked, answer.as_ref(), known, seen);
+                self.one(step, looked, answer.as_ref());
             }
         }
         Ok(())
     }
 
-    fn one(
-        &mut self,
-        step: &PlannedStep,
-        looked: look::Look,
-        answer: Option<&crate::model::Answer>,
-        known: &mut Known,
-        seen: &mut Seen,
-    ) {
+    fn one(&mut self, step: &PlannedStep, looked: look::Look, answer: Option<&crate::model::Answer>) {
         let (predicted, kind, words, diff) = match looked {
             look::Look::Skipped(when) => (Predicted::NoChange, "skipped", format!("`{when}` is false"), None),
             look::Look::Later(name) => {
@@ -230,19 +254,19 @@ impl Walk<'_> {
             }
             look::Look::Broken(words) => match &self.earlier {
                 Some(earlier) => self.unknown(step, format!("until `{earlier}` has run: {words}")),
-                None => return problem(seen, self.server, step, words),
+                None => return problem(&mut self.seen, &self.server, step, words),
             },
             look::Look::Ready(prepared) => match look::judge(&prepared, answer) {
                 Ok(Outcome::Unchanged(value)) => {
                     if let Some(name) = &step.register {
-                        known.registered.insert(name.clone(), value);
+                        self.known.registered.insert(name.clone(), value);
                     }
                     (Predicted::NoChange, "no change", String::new(), None)
                 }
                 Ok(Outcome::Change(change)) => match (&self.earlier, change.lacks.as_slice()) {
                     (None, [lack, ..]) => {
                         let words = format!("{}: step `{}`: {lack}", step.place, step.id);
-                        return problem(seen, self.server, step, words);
+                        return problem(&mut self.seen, &self.server, step, words);
                     }
                     _ => {
                         let shown = look::forecast_diff(&prepared, &change, self.site);
@@ -265,12 +289,12 @@ impl Walk<'_> {
                 },
                 Err(error) => match &self.earlier {
                     Some(earlier) => self.unknown(step, format!("until `{earlier}` has run: {error}")),
-                    None => return problem(seen, self.server, step, look::located(step, &error)),
+                    None => return problem(&mut self.seen, &self.server, step, look::located(step, &error)),
                 },
             },
         };
-        seen.predicted.push((step.id.clone(), predicted));
-        seen.shown.push(ShownStep {
+        self.seen.predicted.push((step.id.clone(), predicted));
+        self.seen.shown.push(ShownStep {
             step: step.id.clone(),
             name: step.name.clone(),
             kind: kind.to_owned(),
@@ -356,7 +380,7 @@ fn os_matches(wanted: &str, os: &str, version: &str) -> bool {
 async fn free_space(
     ground: &Ground<'_>,
     server: &ServerName,
-    session: &crate::transport::Session,
+    session: &Session,
 ) -> Result<Vec<Failure>, ExecutorError> {
     let requires = &ground.plan.requires;
     let mut frames = Vec::new();

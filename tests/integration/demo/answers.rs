@@ -185,3 +185,30 @@ fn where_nothing_has_run_yet_that_is_what_is_said() {
     }
     assert!(!stage.path().join("state/esclusa.db").exists(), "who only reads makes no database");
 }
+
+#[test]
+fn a_handler_that_another_servers_change_notifies_is_predicted_and_run() {
+    let (stage, run) = waiting();
+    stage.project(&["cancel", &run, "--reason", "another test"]).ends_with(0);
+    // The server of development stands in front of the one of test, too.
+    let inventory = std::fs::read_to_string(stage.path().join("inventory.yaml")).unwrap();
+    let at = inventory.find("      notes-development:").unwrap();
+    let server = &inventory[at..at + inventory[at..].find("    variables: {title").unwrap()];
+    let server = server.replace("notes-development:", "front:").replace("[web]", "[front]");
+    let test = inventory.find("      notes-test:").unwrap();
+    let inventory = format!("{}{server}{}", &inventory[..test], &inventory[test..]);
+    std::fs::write(stage.path().join("inventory.yaml"), inventory).unwrap();
+    let playbook = "kind: maintenance\nsystem: notes\ntitle: Notify\nsteps:\n  - name: Write it down\n    at: web\n    \
+        copy: {content: one, dest: \"{{ root }}/lib/one\"}\n    notify: reload\nhandlers:\n  - id: reload\n    \
+        at: front\n    name: Reload\n    command: {run: [touch, \"{{ root }}/lib/reloaded\"], repeatable: true}\n";
+    std::fs::write(stage.path().join("playbooks/notes/maintenance.yaml"), playbook).unwrap();
+    let words = ["notes/maintenance", "--env", "test"];
+    let (code, plan) = json(&stage, &[&["plan"], &words[..]].concat());
+    assert_eq!(code, Some(0), "{plan}");
+    assert!(plan.to_string().contains("\"reload\""), "{plan}");
+    stage.project(&[&["run"], &words[..]].concat()).ends_with(0);
+    assert!(stage.root("development").join("lib/reloaded").exists());
+    // Nothing is written any more, and nothing is reloaded.
+    let (_, plan) = json(&stage, &[&["plan"], &words[..]].concat());
+    assert!(!plan.to_string().contains("\"reload\""), "{plan}");
+}
