@@ -147,8 +147,7 @@ impl DemoFolder {
             self.write(path, &format!("{}\n", identity.expose_secret()), 0o600)?;
             words.insert(name.to_owned(), recipient);
         }
-        let ports = free_ports(ENVIRONMENTS.len() * 2)?;
-        for (environment, ports) in ENVIRONMENTS.iter().zip(ports.chunks(2)) {
+        for (environment, ports) in ENVIRONMENTS.iter().zip(free_pairs(ENVIRONMENTS.len())?) {
             let folder = format!("servers/{environment}");
             let host_key = self.key(&format!("{folder}/host.key"), "")?;
             self.write(&format!("{folder}/authorized"), &format!("{login}\n"), 0o600)?;
@@ -204,19 +203,23 @@ fn filled(text: &str, words: &BTreeMap<String, String>) -> String {
     })
 }
 
-/// Ports of the loopback interface that nobody uses.
-fn free_ports(count: usize) -> Result<Vec<u16>, DemoError> {
+/// Pairs of neighbouring ports of the loopback interface that nobody uses.
+///
+/// The first of a pair is an SSH server's, which listens at once and as long as the demonstration lives: another
+/// demonstration that draws the pair sees it, even while nothing listens at the second yet.
+fn free_pairs(count: usize) -> Result<Vec<[u16; 2]>, DemoError> {
     // Held until all are found, so that none is found twice.
-    let mut found: Vec<(u16, TcpListener)> = Vec::new();
+    let mut found: Vec<(u16, [TcpListener; 2])> = Vec::new();
     for _ in 0..10_000 {
         if found.len() == count {
-            return Ok(found.into_iter().map(|(port, _)| port).collect());
+            return Ok(found.into_iter().map(|(port, _)| [port, port + 1]).collect());
         }
         let random = uuid::Uuid::new_v4().as_u128();
-        let width = u128::from(PORTS.end - PORTS.start);
-        let port = PORTS.start + u16::try_from(random % width).unwrap_or(0);
-        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-            found.push((port, listener));
+        let pairs = u128::from((PORTS.end - PORTS.start) / 2);
+        let port = PORTS.start + 2 * u16::try_from(random % pairs).unwrap_or(0);
+        let bind = |port: u16| TcpListener::bind(("127.0.0.1", port));
+        if let (Ok(first), Ok(second)) = (bind(port), bind(port + 1)) {
+            found.push((port, [first, second]));
         }
     }
     Err(DemoError::data("there are no free ports on the loopback interface"))

@@ -51,7 +51,12 @@ pub(super) fn requests(shell: &mut Shell, bunch: &[Placed], grace: Duration) -> 
     for number in numbers {
         // The time starts when the answer before it has come.
         let patience = std::mem::take(&mut patience).saturating_add(grace);
-        requests.push(Request { number, text: std::mem::take(&mut text), patience });
+        requests.push(Request {
+            number,
+            text: std::mem::take(&mut text),
+            patience,
+            limit: frame.output_limit,
+        });
     }
     requests
 }

@@ -5,7 +5,14 @@
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelWriteHalf, Sig};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use tokio::sync::mpsc;
+
+/// Bytes of a shell that may wait to be read: more than all probes of a bunch may say.
+const WAITING_BYTES_MAX: usize = 256 << 20;
 
 /// Something that came from the other side.
 #[derive(Debug)]
@@ -16,6 +23,15 @@ pub(super) enum Event {
     Signal(String),
     /// The answer to a request: done, or refused.
     Granted(bool),
+}
+
+impl Event {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Out(bytes) | Self::Err(bytes) => bytes.len(),
+            Self::Exit(_) | Self::Signal(_) | Self::Granted(_) => 0,
+        }
+    }
 }
 
 enum Order {
@@ -31,8 +47,13 @@ pub(super) struct Line {
 
 /// Where a line's events wait.
 enum Events {
-    /// Never stops its connection; for shells, whose output is limited.
-    Drained(mpsc::UnboundedReceiver<Event>),
+    /// Never stops its connection; for shells, whose output is limited. A server that sends far more than it
+    /// was asked for is cut off.
+    Drained {
+        events: mpsc::UnboundedReceiver<Event>,
+        /// Bytes that were received and not yet read.
+        waiting: Arc<AtomicUsize>,
+    },
     /// Stops its connection when nobody reads; for a stream on a connection of its own.
     Paced(mpsc::Receiver<Event>),
 }
@@ -49,13 +70,20 @@ impl Line {
     /// A line that drains at once.
     pub(super) fn drained(channel: Channel<Msg>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let held = Arc::clone(&waiting);
+        let mut sender = Some(sender);
         Self::start(
             channel,
             move |event| {
-                let kept = sender.send(event).is_ok();
+                let waits = held.fetch_add(event.bytes(), Ordering::Relaxed);
+                if waits > WAITING_BYTES_MAX {
+                    sender = None;
+                }
+                let kept = sender.as_ref().is_some_and(|sender| sender.send(event).is_ok());
                 async move { kept }
             },
-            Events::Drained(receiver),
+            Events::Drained { events: receiver, waiting },
         )
     }
 
@@ -96,7 +124,11 @@ impl Line {
     /// The next event; nothing once the channel is closed.
     pub(super) async fn next(&mut self) -> Option<Event> {
         match &mut self.events {
-            Events::Drained(events) => events.recv().await,
+            Events::Drained { events, waiting } => {
+                let event = events.recv().await?;
+                waiting.fetch_sub(event.bytes(), Ordering::Relaxed);
+                Some(event)
+            }
             Events::Paced(events) => events.recv().await,
         }
     }

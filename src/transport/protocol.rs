@@ -40,7 +40,11 @@ pub(super) struct Reader {
     searched: usize,
     part: Part,
     open: Option<Raw>,
+    room: usize,
 }
+
+/// Bytes that may come before an answer: what a login prints.
+const OUTSIDE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The longest line of a mark; a longer one is no mark of ours.
 const MARK_LINE_BYTES_MAX: usize = 4096;
@@ -53,7 +57,13 @@ impl Reader {
             searched: 0,
             part: Part::Outside,
             open: None,
+            room: OUTSIDE_BYTES_MAX,
         }
+    }
+
+    /// Says how many bytes each output of the next answer may have.
+    pub(super) fn expect(&mut self, limit: usize) {
+        self.room = limit.saturating_add(MARK_LINE_BYTES_MAX);
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -106,8 +116,9 @@ impl Reader {
 
     fn next_mark(&mut self) -> Result<Option<Mark>, String> {
         let Some(at) = self.find_mark() else {
-            if self.part == Part::Outside && self.buffer.len() > 16 * 1024 * 1024 {
-                return Err("output without an answer".to_owned());
+            let room = if self.part == Part::Outside { OUTSIDE_BYTES_MAX } else { self.room };
+            if self.buffer.len() > room {
+                return Err("more output than was asked for".to_owned());
             }
             return Ok(None);
         };
@@ -213,6 +224,17 @@ mod tests {
             assert!(found[0].stdout.ends_with(b"is not\n"));
             assert_eq!((found[1].code.as_str(), found[1].stderr.as_slice()), ("T", &b"err\n"[..]));
         }
+    }
+
+    #[test]
+    fn a_server_that_sends_more_than_was_asked_for_is_cut_off() {
+        let mut reader = Reader::new("eRandom");
+        reader.expect(1000);
+        reader.push(b"\neRandom 1 0\n");
+        reader.push(&[b'x'; 1001]);
+        assert_eq!(reader.next(), Ok(None), "one byte more says that it was cut");
+        reader.push(&[b'x'; 8192]);
+        assert_eq!(reader.next(), Err("more output than was asked for".to_owned()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ const CHANNELS_MAX: usize = 5;
 const SHELLS_MAX: usize = 2;
 /// Attempts when a channel is refused.
 const CHANNEL_ATTEMPTS_MAX: u32 = 6;
+/// Bytes of an answer to a text of our own; the output of a unit is the longest.
+const OWN_BYTES_MAX: usize = 8 << 20;
 /// What an answer may take beyond its own time limit, on a slow line.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -73,7 +75,7 @@ impl Session {
         let line = exec(&connection.client, server, "exec sh -s", Line::drained).await?;
         let mut shell = Shell::open(&server.name, line, None).await?;
         let number = shell.number();
-        let request = Request { number, text: text::facts(number), patience: GRACE };
+        let request = Request { number, text: text::facts(number), patience: GRACE, limit: OWN_BYTES_MAX };
         let mut facts = BTreeMap::new();
         let mut seen = |raw: Raw| {
             facts = facts::read(&raw.stdout);
@@ -300,7 +302,9 @@ impl Session {
     ) -> Result<(), TransportError> {
         let number = shell.number();
         let text = text::guard(number, &holding.0, holding.1, adopt, self.server.name.as_str());
-        let raw = self.exchange_one(shell, Request { number, text, patience: GRACE * 2 }).await?;
+        let raw = self
+            .exchange_one(shell, Request { number, text, patience: GRACE * 2, limit: OWN_BYTES_MAX })
+            .await?;
         if raw.code == "0" {
             shell.guard = Some(holding.clone());
             return Ok(());
@@ -398,7 +402,8 @@ impl Session {
         let (place, _) = self.place(as_user)?;
         let mut shell = self.shell(place).await?;
         let number = shell.number();
-        self.exchange_one(&mut shell, Request { number, text: text(number), patience }).await
+        self.exchange_one(&mut shell, Request { number, text: text(number), patience, limit: OWN_BYTES_MAX })
+            .await
     }
 
     async fn exchange_one(&self, shell: &mut Shell, request: Request) -> Result<Raw, TransportError> {

@@ -21,6 +21,8 @@ pub(super) struct Request {
     pub(super) number: u64,
     pub(super) text: String,
     pub(super) patience: Duration,
+    /// Bytes that each output of the answer may have.
+    pub(super) limit: usize,
 }
 
 /// One persistent shell.
@@ -111,8 +113,8 @@ impl Shell {
         if std::mem::replace(&mut self.busy, true) {
             return Err(self.lost("an earlier call was given up before its answers came"));
         }
-        let expected: Vec<(u64, Duration)> =
-            requests.iter().map(|request| (request.number, request.patience)).collect();
+        let expected: Vec<(u64, Duration, usize)> =
+            requests.iter().map(|request| (request.number, request.patience, request.limit)).collect();
         let orders = self.orders.clone();
         let send = async move {
             let mut chunk = Vec::new();
@@ -127,7 +129,8 @@ impl Shell {
         // Both at once: a shell that waits for its answers to be read does not read either.
         let receive = async {
             let shell = &mut *self;
-            for (number, patience) in expected {
+            for (number, patience, limit) in expected {
+                shell.reader.expect(limit);
                 let raw = match timeout(patience, shell.receive()).await {
                     Ok(raw) => raw?,
                     Err(_) => return Err(shell.lost("no answer in time")),
