@@ -73,13 +73,12 @@ pub async fn procedure(
 fn lint(global: &Global, terminal: &Terminal, file: &Path) -> Result<ExitCode, CliError> {
     let found = find(global, file)?;
     let mut diagnostics = Diagnostics::default();
-    let parsed = parse(&found, &mut diagnostics);
+    let parsed = Source::read(&found.files, &found.path, &mut diagnostics)
+        .and_then(|source| procedure::read_procedure(&source, &found.files, &mut diagnostics));
     let mut activities = 0;
     if let Some(parsed) = &parsed {
         activities = parsed.procedure.activities.len();
-        for finding in procedure::lint(&parsed.procedure, found.people.as_ref()) {
-            diagnostics.push(parsed.diagnostic(&finding));
-        }
+        parsed.findings(found.people.as_ref()).into_iter().for_each(|finding| diagnostics.push(finding));
     }
     let good = !diagnostics.has_errors();
     let code = if good { ExitCode::Done } else { ExitCode::BadInput };

@@ -32,7 +32,7 @@ pub use activity::{
 pub use coverage::{Covered, Standing, coverage};
 pub use decide::{Effect, decide};
 pub use event::{Answer, Event, ProcedureHeader};
-pub use file::{PROCEDURE, Parsed, parse_procedure};
+pub use file::{PROCEDURE, Parsed, Reading, parse_procedure, read_procedure};
 pub use form::{Form, Made};
 pub use kind::{ActivityKind, Work};
 pub use lint::{Finding, Rule, lint};
