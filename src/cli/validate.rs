@@ -111,6 +111,7 @@ pub fn validate(root: &Path, paths: &[PathBuf], modules: &[&'static Shape]) -> R
         check.document(&path, &parts);
     }
     let servers = parts.inventory.iter().flat_map(|one| &one.environments).map(|one| one.servers.len()).sum();
+    check.diagnostics.extend(check.placeholders);
     Ok(Report { diagnostics: check.diagnostics, files: check.read, servers })
 }
 
@@ -129,6 +130,8 @@ struct Check<'a> {
     files: &'a dyn Files,
     modules: &'a [&'static Shape],
     diagnostics: Diagnostics,
+    /// Apart, because a file with placeholders can be read.
+    placeholders: Diagnostics,
     read: Vec<String>,
     sheets: BTreeMap<String, Option<Sheet>>,
 }
@@ -147,6 +150,7 @@ impl<'a> Check<'a> {
             files,
             modules,
             diagnostics: Diagnostics::default(),
+            placeholders: Diagnostics::default(),
             read: Vec::new(),
             sheets: BTreeMap::new(),
         }
@@ -156,6 +160,9 @@ impl<'a> Check<'a> {
         let source = Source::read(self.files, path, &mut self.diagnostics);
         if self.files.exists(path) && !self.read.iter().any(|known| known == path) {
             self.read.push(path.to_owned());
+        }
+        if let Some(source) = &source {
+            rules::check_placeholders(source, &mut self.placeholders);
         }
         source
     }
@@ -199,7 +206,8 @@ impl<'a> Check<'a> {
         let file = path.rsplit('/').next().unwrap_or_default();
         if file == "system.yaml" {
             let read = self.sheet(path).cloned();
-            if let (Some(Sheet { sheet, variables_known: true }), Some(inventory)) = (read, &parts.inventory) {
+            if let (Some(Sheet { sheet, variables_known: true }), Some(inventory)) = (read, &parts.inventory)
+            {
                 rules::check_sheet(&source, &tree, &sheet, inventory, &mut self.diagnostics);
             }
         } else if kind.as_deref() == Some("backup") || file == "backup.yaml" {
@@ -314,6 +322,11 @@ fn relative(root: &Path, path: &Path) -> Result<String, ValidateError> {
     Ok(words.ok_or_else(wrong)?.join("/"))
 }
 
+/// Whether a link leads to a file, or nowhere: then the reader says so.
+fn is_linked_file(root: &Path, path: &str, kind: std::fs::FileType) -> bool {
+    kind.is_symlink() && root.join(path).metadata().map_or(true, |found| !found.is_dir())
+}
+
 fn collect(root: &Path, folder: &str, depth: usize, found: &mut Vec<String>) -> Result<(), ValidateError> {
     let fault = |source| ValidateError::Folder { folder: folder.to_owned(), source };
     let entries = match root.join(folder).read_dir() {
@@ -330,7 +343,9 @@ fn collect(root: &Path, folder: &str, depth: usize, found: &mut Vec<String>) -> 
         let content = matches!(name.as_str(), "files" | "templates") || name.starts_with('.');
         if kind.is_dir() && !content && depth < FOLDER_DEPTH_MAX {
             collect(root, &path, depth + 1, found)?;
-        } else if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".yml")) {
+        } else if (kind.is_file() || is_linked_file(root, &path, kind))
+            && (name.ends_with(".yaml") || name.ends_with(".yml"))
+        {
             found.push(path);
         }
     }

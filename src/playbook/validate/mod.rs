@@ -1,10 +1,12 @@
 //! What can be known about a project without a server: names, files, rules that nobody can satisfy.
 
 pub mod inventory;
+pub mod placeholders;
 pub mod selectors;
 pub mod sheets;
 
 pub use inventory::{check_inventory, check_variable_templates, check_vault};
+pub use placeholders::check_placeholders;
 pub use selectors::check_selectors;
 pub use sheets::{check_backup, check_sheet};
 
