@@ -31,6 +31,25 @@ impl CliError {
         Self { code: ExitCode::BadInput, words: words.into(), hints: Vec::new(), rendered: true }
     }
 
+    /// What the command line has wrong, as its reader words it.
+    #[must_use]
+    pub fn from_usage(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+        let words = parts.next().unwrap_or_default();
+        parts.filter(|part| !part.is_empty()).fold(Self::input(words), Self::hint)
+    }
+
+    /// For machines.
+    #[must_use]
+    pub fn document(&self) -> serde_json::Value {
+        serde_json::json!({
+            "exit": self.code.number(), "meaning": self.code.meaning(), "error": self.words,
+            "hints": self.hints,
+        })
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -151,6 +151,9 @@ fn draw(
         let fault = |error: std::io::Error| CliError::failed(format!("`{}`: {error}", out.display()));
         std::fs::write(out, graph::svg(procedure, language, stand)).map_err(fault)?;
         terminal.note(&format!("`{}` is written", out.display()));
+        if terminal.format == Format::Json {
+            terminal.json(&serde_json::json!({ "out": out.display().to_string() }));
+        }
     } else if terminal.format == Format::Json {
         let failed = |error: serde_json::Error| CliError::failed(error.to_string());
         let mut value = serde_json::to_value(procedure).map_err(failed)?;

@@ -28,6 +28,12 @@ impl Terminal {
         Self { format: global.format, lively, verbose: global.verbose, lang: global.lang }
     }
 
+    /// One that only writes results, where the command line could not be read.
+    #[must_use]
+    pub fn of_format(format: Format) -> Self {
+        Self { format, lively: false, verbose: false, lang: None }
+    }
+
     /// Whether a person can be asked.
     #[must_use]
     pub fn can_ask(&self) -> bool {
@@ -80,12 +86,7 @@ impl Terminal {
     /// Writes an error and its hints.
     pub fn error(&self, error: &CliError) {
         if self.format == Format::Json {
-            self.json(&serde_json::json!({
-                "exit": error.code.number(),
-                "meaning": error.code.meaning(),
-                "error": error.words,
-                "hints": error.hints,
-            }));
+            self.json(&error.document());
         }
         if error.rendered {
             self.note(error.words.trim_end());
