@@ -67,7 +67,16 @@ impl CliError {
 
 impl From<ExecutorError> for CliError {
     fn from(error: ExecutorError) -> Self {
-        let words = error.to_string();
+        let mut words = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(one) = cause {
+            let text = one.to_string();
+            // Some errors hold their cause in their own words.
+            if !words.contains(&text) {
+                words = format!("{words}: {text}");
+            }
+            cause = one.source();
+        }
         let rendered = words.starts_with("error");
         Self { code: error.exit_code(), hints: error.hint().into_iter().collect(), words, rendered }
     }

@@ -282,9 +282,7 @@ fn parse(name: &str) -> Result<SecretName, CliError> {
 
 fn explain(error: secrets::SecretError) -> CliError {
     let hint = error.hint();
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let mut words = CliError::from(ExecutorError::from(error));
-    words.words.push_str(&cause);
+    let words = CliError::from(ExecutorError::from(error));
     match hint {
         Some(hint) if words.hints.is_empty() => words.hint(hint),
         _ => words,

@@ -5,6 +5,9 @@ use crate::{model::Language, report::escape};
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};
 
+/// Longest line of an error, in characters: it may repeat what somebody typed.
+const LINE_CHARS_MAX: usize = 1_000;
+
 /// Where results and everything else go.
 #[derive(Clone)]
 pub struct Terminal {
@@ -91,11 +94,16 @@ impl Terminal {
         if error.rendered {
             self.note(error.words.trim_end());
         } else {
-            let words: Vec<_> = error.words.lines().map(escape::visible).collect();
+            let words: Vec<_> =
+                error.words.lines().map(|line| escape::capped(line, LINE_CHARS_MAX)).collect();
             self.note(&format!("{} {}", self.style("error:", AnsiColor::Red), words.join("\n")));
         }
         for hint in &error.hints {
-            self.note(&format!("{} {}", self.style("hint:", AnsiColor::Cyan), escape::visible(hint)));
+            self.note(&format!(
+                "{} {}",
+                self.style("hint:", AnsiColor::Cyan),
+                escape::capped(hint, LINE_CHARS_MAX)
+            ));
         }
     }
 
