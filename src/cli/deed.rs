@@ -38,6 +38,9 @@ pub struct DeedArgs {
     /// The number under which another process was opened
     #[arg(long, value_name = "NUMBER")]
     reference: Option<String>,
+    /// List the answers and fields that are taken, and do nothing
+    #[arg(long, conflicts_with_all = ["answer", "reason", "field", "attach", "search", "reference", "key"])]
+    fields: bool,
     /// The SSH key to sign with, where the activity is signed: a private key, or the public half of one
     /// that the agent holds
     #[arg(long, value_name = "FILE")]
@@ -49,6 +52,12 @@ impl DeedArgs {
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         self.reason.clone()
+    }
+
+    /// Whether only a list of what is taken is wanted.
+    #[must_use]
+    pub fn only_lists(&self) -> bool {
+        self.fields
     }
 
     /// The key to sign with.

@@ -1,6 +1,9 @@
 //! The files of a project on disk, for those who must not open files themselves.
 
-use crate::document::{FILE_BYTES_MAX, Files};
+use crate::{
+    document::{FILE_BYTES_MAX, Files},
+    executor::trouble,
+};
 use std::{
     fs::File,
     io::Read as _,
@@ -32,6 +35,10 @@ impl Files for DiskFiles {
         // One byte more than allowed is enough to refuse a file; the rest is never read.
         file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
         Some(bytes)
+    }
+
+    fn trouble(&self, path: &str) -> Option<String> {
+        trouble(&self.root.join(path))
     }
 
     fn exists(&self, path: &str) -> bool {

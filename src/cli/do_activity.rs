@@ -2,9 +2,10 @@
 
 mod prompt;
 mod signing;
+pub mod wanted;
 
 use super::{
-    CliError, Global, Terminal,
+    CliError, Format, Global, Terminal,
     deed::DeedArgs,
     notify,
     procedural::{self, Standing},
@@ -21,9 +22,14 @@ use crate::{
     store::RunFilter,
 };
 use clap::Args;
+use wanted::Wanted;
 
 /// Arguments of `esclusa do`.
 #[derive(Args)]
+#[command(
+    after_help = "`--fields` lists what the open activity takes: its answers, each field with its kind, files, and what of it
+is required. On a terminal everything is asked for."
+)]
 pub struct DoArgs {
     /// The activity (3.2.1-05), or the run: its id, the first characters of it, or `latest`
     what: String,
@@ -37,12 +43,22 @@ pub struct DoArgs {
     until: Option<String>,
 }
 
+impl DoArgs {
+    /// Whether only a list of what is taken is wanted.
+    pub fn only_lists(&self) -> bool {
+        self.deed.only_lists()
+    }
+}
+
 /// Performs `esclusa do`.
 pub async fn perform(global: &Global, terminal: &Terminal, args: DoArgs) -> Result<ExitCode, CliError> {
     let site = project::open(global).await?;
     let person = site.caller.person.as_ref();
     let language = terminal.language(person.and_then(|person| person.language), site.project.language);
     let (id, named) = target(&site, &args.what).await?;
+    if args.deed.only_lists() {
+        return list(&site, terminal, &id, language).await;
+    }
     // A process that ended before it was through left something to do; what cannot be done can
     // still be left out.
     let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal, &site));
@@ -94,6 +110,9 @@ pub async fn act(
         terminal.note(&lines.text());
         prompt::complete(site, terminal, standing, activity, &mut deed, language).await?;
     }
+    if mine && deed.except.is_none() {
+        refuse_incomplete(site, standing, &deed, language).await?;
+    }
     let done = deed.except.as_ref().map_or(&activity.id, |(left_out, _)| left_out).clone();
     let draft = executor::procedure::draft(site, id, &activity.id, &deed).await;
     let seal = match draft.map_err(|error| signing::refused(error, language))? {
@@ -101,7 +120,10 @@ pub async fn act(
         Some(draft) => match signing::sign(site, terminal, &deed, &draft, said, language).await? {
             Some(seal) => Some(seal),
             None => {
-                terminal.result(&say::nothing_signed(language));
+                terminal.note(&say::nothing_signed(language));
+                if terminal.format != Format::Text {
+                    procedural::print(&site.store, terminal, id, language).await?;
+                }
                 return Ok(ExitCode::Waiting);
             }
         },
@@ -115,6 +137,44 @@ pub async fn act(
     advanced?;
     procedural::print(&site.store, terminal, id, language).await?;
     Ok(ExitCode::Done)
+}
+
+/// What the open activity takes now.
+fn wanted_at(standing: &Standing) -> Option<Wanted<'_>> {
+    let (activity, open) = standing.stored.run.current()?;
+    Wanted::at(activity, standing.waits.as_ref()?, !open.given.is_empty())
+}
+
+/// Lists what the open activity takes.
+async fn list(
+    site: &Site,
+    terminal: &Terminal,
+    id: &RunId,
+    language: Language,
+) -> Result<ExitCode, CliError> {
+    let standing = Standing::load(&site.store, id).await?;
+    let Some(wanted) = wanted_at(&standing) else {
+        let error = CliError::input(format!("run {id}: {}", standing.state(language)));
+        return Err(standing.next().into_iter().fold(error, CliError::hint));
+    };
+    match terminal.format {
+        Format::Json => terminal.json(&wanted.document()),
+        _ => terminal.result(&wanted.page(language)),
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Refuses what cannot be recorded with everything that is wrong with it.
+async fn refuse_incomplete(
+    site: &Site,
+    standing: &Standing,
+    deed: &Deed,
+    language: Language,
+) -> Result<(), CliError> {
+    let Some(wanted) = wanted_at(standing) else { return Ok(()) };
+    let id = &standing.stored.run.header.id;
+    let called = executor::procedure::given_by_caller(site, id).await?.is_some();
+    wanted.refuse(deed, called, language)
 }
 
 /// The run that is meant, and the activity where that was named.

@@ -84,11 +84,11 @@ pub async fn doctor(global: &Global, terminal: &Terminal, args: DoctorArgs) -> R
             .hint(format!("the inventory has {}", known.join(", ")))
     })?;
     let needs = needs::needs(&read, environment);
-    let mut findings = here::look(&read, environment).await;
+    let (mut findings, own) = here::look(&read, environment).await;
     findings.extend(needs.findings.iter().map(|(file, words)| {
         Finding::bad("here", "playbooks", format!("{file}: {words}"), "see `esclusa validate`")
     }));
-    let (there, unreachable) = there::look(&read, environment, &needs).await;
+    let (there, unreachable) = there::look(&read, environment, &needs, own.as_ref()).await;
     findings.extend(there);
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
     let code = match (unreachable, bad) {

@@ -1,6 +1,7 @@
 //! Small edits of files that people write: comments and form stay, and what comes out is read again
 //! before anything is kept.
 
+use super::CliError;
 use crate::{
     document::{self, Content, Diagnostics, Node, Source, Span},
     inventory::{Project, SecretSource, parse_inventory, parse_project},
@@ -104,6 +105,33 @@ pub fn secret_line(name: &SecretName, file: &str) -> String {
         format!("\"{}\"", file.replace('\\', "\\\\").replace('"', "\\\""))
     };
     format!("{name}: {{age: {file}}}")
+}
+
+/// How long another process that edits is waited for.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Keeps other processes from editing the project's files while the returned handle lives; waits up to
+/// [`WAIT`] for them.
+///
+/// # Errors
+/// When another process does not end.
+pub fn alone(root: &Path) -> Result<Option<std::fs::File>, CliError> {
+    let end = std::time::Instant::now() + WAIT;
+    // Where a folder cannot be locked, nobody can.
+    let Ok(folder) = std::fs::File::open(root) else { return Ok(None) };
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(std::fs::TryLockError::Error(_)) => return Ok(None),
+            Err(std::fs::TryLockError::WouldBlock) if std::time::Instant::now() < end => {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(CliError::failed("another process edits the files of this project")
+                    .hint("wait until it has ended, and do this again"));
+            }
+        }
+    }
 }
 
 /// Replaces a file in one step; a link's target is replaced, not the link.

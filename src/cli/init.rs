@@ -6,7 +6,8 @@ mod look;
 use super::{CliError, Format, Global, Terminal, project};
 use crate::{
     executor::ExecutorError,
-    model::{ExitCode, SystemName},
+    model::{ExitCode, Language, SystemName, slug},
+    report::escape,
     vault,
 };
 use clap::Args;
@@ -27,8 +28,9 @@ const IDENTITY: &str = "state/keys/control.age";
 /// Arguments of `esclusa init`.
 #[derive(Args)]
 pub struct InitArgs {
-    /// The system's name: lower-case letters, digits and dashes
-    system: String,
+    /// The system's name: lower-case letters, digits, `-` and `_`, at most 40, for example my-app
+    #[arg(required = true, num_args = 1.., value_name = "SYSTEM")]
+    system: Vec<std::ffi::OsString>,
     /// Look at a server that has the system already; only a folder of Esclusa's own is made there
     #[arg(long, value_name = "USER@SERVER[:PORT]")]
     from: Option<String>,
@@ -42,15 +44,15 @@ pub struct InitArgs {
 
 /// Performs `esclusa init`.
 pub async fn init(global: &Global, terminal: &Terminal, args: InitArgs) -> Result<ExitCode, CliError> {
-    let system = SystemName::parse(&args.system).map_err(|error| CliError::input(error.to_string()))?;
-    if system.as_str().contains('.') || system.as_str().len() > 40 {
-        return Err(CliError::input(
-            "a system's name names folders and servers: at most 40 characters, no dot",
-        ));
-    }
+    let system = name(&args.system)?;
+    let language = terminal.language(None, Language::Es);
     let root = args.dir.or_else(|| global.project.clone()).unwrap_or_else(|| PathBuf::from("."));
     let fresh = !root.join(project::PROJECT_FILE).exists();
-    let sketch = Start { system: &system, found: None, control: "", recovery: "" };
+    let sketch = Start { system: &system, found: None, control: "", recovery: "", language };
+    if let Some(file) = root.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+        return Err(CliError::input(format!("`{}` is no folder", file.display()))
+            .hint("name another folder with `--dir`"));
+    }
     refuse_overwriting(&root, &sketch, fresh)?;
     let found = match &args.from {
         Some(from) => Some(look::look(terminal, from, args.fingerprint.as_deref()).await?),
@@ -63,6 +65,7 @@ pub async fn init(global: &Global, terminal: &Terminal, args: InitArgs) -> Resul
         found: found.as_ref(),
         control: &control_recipient,
         recovery: &recovery_recipient,
+        language,
     };
     let mut made = Made::default();
     let written = write(&root, &start, fresh, &mut made);
@@ -81,6 +84,30 @@ pub async fn init(global: &Global, terminal: &Terminal, args: InitArgs) -> Resul
     let ignore = fresh && !made.files.contains(&ignored);
     say(terminal, &root, &made, &start, fresh.then(|| recovery.expose_secret()), ignore);
     Ok(ExitCode::Done)
+}
+
+/// Longest name of a system that is started, in characters: `-test` and more are put to it.
+const NAME_CHARS_MAX: usize = 40;
+
+/// The one rule for a name that will name folders, groups and servers.
+fn name(words: &[std::ffi::OsString]) -> Result<SystemName, CliError> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let text = words.join(" ");
+    let good = |name: &SystemName| !name.as_str().contains('.') && name.as_str().len() <= NAME_CHARS_MAX;
+    if let Some(name) = SystemName::parse(&text).ok().filter(good) {
+        return Ok(name);
+    }
+    let rule = format!(
+        "use lower-case letters, digits, `-` and `_`, at most {NAME_CHARS_MAX}, beginning with a letter or a digit"
+    );
+    let error =
+        CliError::input(format!("`{}` cannot be a system's name", escape::capped(&text, 60))).hint(rule);
+    let similar: String = slug(&text).chars().take(NAME_CHARS_MAX).collect();
+    let similar = similar.trim_end_matches('-');
+    Err(match similar {
+        "" => error,
+        similar => error.hint(format!("for example `esclusa init {similar}`")),
+    })
 }
 
 /// What was made so far, so that a failure leaves nothing behind.

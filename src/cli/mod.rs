@@ -98,6 +98,17 @@ pub enum Format {
     Junit,
 }
 
+impl Format {
+    /// The word on the command line.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Junit => "junit",
+        }
+    }
+}
+
 /// A language on the command line.
 #[derive(ValueEnum, Clone, Copy)]
 pub enum Lang {
@@ -181,22 +192,37 @@ enum Verb {
 }
 
 impl Verb {
-    /// Whether its result is a run or the answers of checks, which alone have a JUnit form.
-    fn has_junit(&self) -> bool {
-        matches!(
-            self,
+    /// How its result can be written. What is a run or the answers of checks has a JUnit form too; a
+    /// story that is told while it happens has only words.
+    fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Request(args) if args.only_lists() => &[Format::Text, Format::Json],
+            Self::Do(args) if args.only_lists() => &[Format::Text, Format::Json],
             Self::Run(_)
-                | Self::Promote(_)
-                | Self::Resume(_)
-                | Self::Cancel(_)
-                | Self::Wait(_)
-                | Self::Show(_)
-                | Self::Backup(_)
-                | Self::Restore(_)
-                | Self::Check(_)
-                | Self::Request(_)
-                | Self::Do(_)
-        )
+            | Self::Promote(_)
+            | Self::Resume(_)
+            | Self::Cancel(_)
+            | Self::Wait(_)
+            | Self::Show(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Check(_)
+            | Self::Request(_)
+            | Self::Do(_) => &[Format::Text, Format::Json, Format::Junit],
+            Self::Demo(_) | Self::DemoProcess(_) => &[Format::Text],
+            _ => &[Format::Text, Format::Json],
+        }
+    }
+
+    /// Refuses a format that the result does not have.
+    fn refuse_format(&self, format: Format) -> Result<(), CliError> {
+        let formats = self.formats();
+        if formats.contains(&format) {
+            return Ok(());
+        }
+        let words: Vec<_> = formats.iter().map(|format| format!("`{}`", format.word())).collect();
+        Err(CliError::input(format!("the result of this command cannot be written as `{}`", format.word()))
+            .hint(format!("its formats are: {}", words.join(", "))))
     }
 }
 
@@ -208,6 +234,9 @@ pub fn main() -> ExitCode {
             // Help and version are no errors; everything else is bad input.
             let code = if error.use_stderr() { ExitCode::BadInput } else { ExitCode::Done };
             let _ = error.print();
+            if error.use_stderr() && wants_json() {
+                Terminal::of_format(Format::Json).json(&CliError::from_usage(&error).document());
+            }
             return code;
         }
     };
@@ -231,12 +260,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether JSON is wanted by a command line that cannot be read.
+fn wants_json() -> bool {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let pair = words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    pair || words.iter().any(|word| word == "--format=json")
+}
+
 async fn perform(cli: Cli, terminal: &Terminal) -> Result<ExitCode, CliError> {
     let global = &cli.global;
-    if global.format == Format::Junit && !cli.verb.has_junit() {
-        return Err(CliError::input("`--format junit` is for runs and checks, and this is neither")
-            .hint("leave it out, or read the result with `--format json`"));
-    }
+    cli.verb.refuse_format(global.format)?;
     match cli.verb {
         Verb::Validate(args) => documents::validate(global, terminal, &args),
         Verb::Schema(args) => documents::schema(terminal, &args),

@@ -27,7 +27,7 @@ pub struct PlanArgs {
 /// Performs `esclusa plan`.
 pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Result<ExitCode, CliError> {
     let site = project::open(global).await?;
-    let playbook = documents::playbook_path(&site.root, &site.project.playbooks, &args.playbook)?;
+    let playbook = documents::runnable_path(&site.root, &site.project.playbooks, &args.playbook)?;
     let release = executor::take_in(&site, &Wanted { playbook, inputs: args.inputs.values()? }).await?;
     let environment = run::name(&site, &args.env)?;
     let plan = executor::plan(&site, &release, &environment, &[]).await?;

@@ -1,6 +1,6 @@
 //! Procedures' runs where all runs are shown: what they are, where they stand, what they wait for.
 
-use super::{CliError, Format, Terminal, junit, records::Records};
+use super::{CliError, Format, Terminal, do_activity::wanted, junit, records::Records};
 use crate::{
     executor::{self, procedure::Stored},
     model::{ExitCode, Language, RunId, Timestamp},
@@ -100,6 +100,14 @@ impl Standing {
         roles.iter().map(ToString::to_string).collect()
     }
 
+    /// The same for people: any one of them is enough, or each is needed.
+    fn responsible(&self, language: Language) -> String {
+        let roles = self.waits.as_ref().and_then(Effect::waits_for).unwrap_or_default();
+        let asks = matches!(self.waits, Some(Effect::AskPerson { .. } | Effect::OpenGate { .. }));
+        let each = asks && self.activity().is_some_and(|activity| !activity.signers.is_empty());
+        wanted::roles(roles, each, language)
+    }
+
     /// The run that was opened for the open activity and has not ended.
     pub fn called(&self) -> Option<&RunId> {
         let (_, open) = self.stored.run.current()?;
@@ -150,7 +158,7 @@ impl Standing {
         lines.pair(&common::state_label(language), &self.state(language));
         let roles = self.roles();
         if !roles.is_empty() {
-            lines.pair(&say::for_label(language), &roles.join(", "));
+            lines.pair(&say::for_label(language), &self.responsible(language));
         }
         if let Some(Effect::AwaitExternal { reference, .. }) = &self.waits {
             lines.pair(&say::reference_label(language), &escape::capped(reference, 200));

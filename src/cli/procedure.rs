@@ -73,13 +73,12 @@ pub async fn procedure(
 fn lint(global: &Global, terminal: &Terminal, file: &Path) -> Result<ExitCode, CliError> {
     let found = find(global, file)?;
     let mut diagnostics = Diagnostics::default();
-    let parsed = parse(&found, &mut diagnostics);
+    let parsed = Source::read(&found.files, &found.path, &mut diagnostics)
+        .and_then(|source| procedure::read_procedure(&source, &found.files, &mut diagnostics));
     let mut activities = 0;
     if let Some(parsed) = &parsed {
         activities = parsed.procedure.activities.len();
-        for finding in procedure::lint(&parsed.procedure, found.people.as_ref()) {
-            diagnostics.push(parsed.diagnostic(&finding));
-        }
+        parsed.findings(found.people.as_ref()).into_iter().for_each(|finding| diagnostics.push(finding));
     }
     let good = !diagnostics.has_errors();
     let code = if good { ExitCode::Done } else { ExitCode::BadInput };
@@ -152,6 +151,9 @@ fn draw(
         let fault = |error: std::io::Error| CliError::failed(format!("`{}`: {error}", out.display()));
         std::fs::write(out, graph::svg(procedure, language, stand)).map_err(fault)?;
         terminal.note(&format!("`{}` is written", out.display()));
+        if terminal.format == Format::Json {
+            terminal.json(&serde_json::json!({ "out": out.display().to_string() }));
+        }
     } else if terminal.format == Format::Json {
         let failed = |error: serde_json::Error| CliError::failed(error.to_string());
         let mut value = serde_json::to_value(procedure).map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use super::{CliError, Global};
 use crate::{
-    document::{Diagnostics, Files as _, Source},
+    document::{Diagnostics, Source},
     executor::{ProjectFiles, Site},
     inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
     model::People,
@@ -69,18 +69,16 @@ pub fn read(global: &Global) -> Result<Read, CliError> {
     }
 }
 
+/// The project file as it is now, for whoever changes it.
+pub fn reread(read: &Read) -> Result<Project, CliError> {
+    let mut diagnostics = Diagnostics::default();
+    source(&ProjectFiles::new(&read.root), PROJECT_FILE, &mut diagnostics)
+        .and_then(|source| parse_project(&source, &mut diagnostics))
+        .ok_or_else(|| CliError::report(diagnostics.render(false)))
+}
+
 fn source(files: &ProjectFiles, path: &str, diagnostics: &mut Diagnostics) -> Option<Source> {
-    let Some(bytes) = files.read(path) else {
-        diagnostics.push(crate::document::Diagnostic::about_file(path, "cannot be read"));
-        return None;
-    };
-    match Source::from_bytes(path, &bytes) {
-        Ok(source) => Some(source),
-        Err(diagnostic) => {
-            diagnostics.push(*diagnostic);
-            None
-        }
-    }
+    Source::read(files, path, diagnostics)
 }
 
 /// Opens the project with everything around it.

@@ -3,8 +3,9 @@
 use super::{CliError, Global, Terminal, project, run};
 use crate::{
     executor::{self, Opening, Patience, Site},
-    model::{Digest, EnvironmentName, ExitCode, SystemName},
+    model::{Digest, EnvironmentName, ExitCode, SystemName, Value},
     plan::Release,
+    report::{escape, moment},
     run::Goal,
     store::{RunFilter, RunRow},
 };
@@ -45,29 +46,107 @@ pub async fn promote(global: &Global, terminal: &Terminal, args: PromoteArgs) ->
     run::follow(&site, terminal, &id, patience, &run::interrupt(terminal)).await
 }
 
-/// The newest run that passed in the environment before `to` on the route.
+/// Most releases that a message lists.
+const LISTED_MAX: usize = 10;
+
+/// A release that passed in the environment before the wanted one on its route.
+struct Passed {
+    row: RunRow,
+    version: Option<String>,
+}
+
+/// The newest run that passed in the environment before `to` on the route, of the release that is named.
 async fn passed(
     site: &Site,
     system: &SystemName,
     to: &EnvironmentName,
     digest: Option<&str>,
 ) -> Result<RunRow, CliError> {
-    let filter = RunFilter { system: Some(system.clone()), ended: Some(true), ..RunFilter::default() };
+    let filter = RunFilter {
+        system: Some(system.clone()),
+        ended: Some(true),
+        limit: Some(u32::MAX),
+        ..RunFilter::default()
+    };
     let rows = site.store.runs(&filter).await?;
-    let wanted = |row: &RunRow| digest.is_none_or(|text| row.new.release.to_string().starts_with(text));
-    for row in rows.into_iter().filter(|row| row.final_exit == Some(0) && wanted(row)) {
-        if !matches!(row.new.kind.as_str(), "install" | "update" | "maintenance") {
+    let mut all: Vec<Passed> = Vec::new();
+    let mut before: Option<EnvironmentName> = None;
+    for row in rows.into_iter().filter(|row| row.final_exit == Some(0)) {
+        let changes = matches!(row.new.kind.as_str(), "install" | "update" | "maintenance");
+        if !changes || all.iter().any(|one| one.row.new.release == row.new.release) {
             continue;
         }
         let release = executor::release(site, row.new.release).await?;
         let route = run::route(site, &release)?;
-        let before = route.iter().position(|environment| environment == to).and_then(|at| at.checked_sub(1));
-        if before.is_some_and(|at| route[at] == row.new.environment) {
-            return Ok(row);
+        let at = route.iter().position(|environment| environment == to).and_then(|at| at.checked_sub(1));
+        let Some(there) = at.map(|at| &route[at]) else { continue };
+        if *there == row.new.environment {
+            before = before.or_else(|| Some(there.clone()));
+            let version = release.inputs.get("version").and_then(Value::scalar);
+            all.push(Passed { row, version });
         }
     }
-    Err(CliError::input(format!("no release of `{system}` has passed in the environment before `{to}`"))
-        .hint(format!("run it there first: `esclusa run {system}/update --to ENVIRONMENT`")))
+    choose(all, site, (system, to, before.as_ref()), digest)
+}
+
+/// Refuses a system that the project does not have, rather than send somebody to run it.
+fn refuse_unknown_system(site: &Site, system: &SystemName) -> Result<(), CliError> {
+    let folder = site.root.join(&site.project.playbooks);
+    if folder.join(system.as_str()).join("system.yaml").is_file() {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
+    let systems = entries.filter(|entry| entry.path().join("system.yaml").is_file());
+    let mut known: Vec<_> = systems.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    known.sort();
+    known.truncate(20);
+    let error = CliError::input(format!("there is no system `{system}` in this project"));
+    Err(match known.is_empty() {
+        true => error,
+        false => error.hint(format!("it has {}", escape::visible(&known.join(", ")))),
+    })
+}
+
+/// The release that is meant, of those that passed; the newest comes first.
+fn choose(
+    mut all: Vec<Passed>,
+    site: &Site,
+    (system, to, before): (&SystemName, &EnvironmentName, Option<&EnvironmentName>),
+    digest: Option<&str>,
+) -> Result<RunRow, CliError> {
+    let Some(before) = before.filter(|_| !all.is_empty()) else {
+        refuse_unknown_system(site, system)?;
+        let words = format!("no release of `{system}` has passed in the environment before `{to}`");
+        return Err(CliError::input(words)
+            .hint(format!("run it there first: `esclusa run {system}/update --env ENVIRONMENT`")));
+    };
+    let Some(text) = digest else { return Ok(all.swap_remove(0).row) };
+    let wanted = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
+    let is_meant = |one: &Passed| !wanted.is_empty() && one.row.new.release.to_string().starts_with(&wanted);
+    let meant: Vec<usize> = (0..all.len()).filter(|at| is_meant(&all[*at])).collect();
+    let shown = escape::capped(text, 80);
+    let (words, listed): (String, Vec<&Passed>) = match meant.as_slice() {
+        [only] => return Ok(all.swap_remove(*only).row),
+        [] => {
+            let words = format!("no release `{shown}` of `{system}` has passed in `{before}`");
+            (words, all.iter().collect())
+        }
+        several => {
+            let words = format!("`{shown}` is the start of {} releases of `{system}`", several.len());
+            (words, several.iter().map(|at| &all[*at]).collect())
+        }
+    };
+    let error = listed.iter().take(LISTED_MAX).fold(CliError::input(words), |error, one| {
+        let at = moment::exact(one.row.ended_at.unwrap_or(one.row.opened_at), &site.project.zone);
+        let version =
+            one.version.as_deref().map(|version| format!(", version {}", escape::capped(version, 40)));
+        let release = one.row.new.release.short();
+        error.hint(format!("{release} passed {at}{}", version.unwrap_or_default()))
+    });
+    Err(match listed.len().saturating_sub(LISTED_MAX) {
+        0 => error,
+        more => error.hint(format!("{more} older ones: `esclusa history`")),
+    })
 }
 
 /// The route that the release's playbook writes.

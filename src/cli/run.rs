@@ -90,7 +90,7 @@ pub fn interrupt(terminal: &Terminal) -> Interrupt {
 /// Performs `esclusa run`.
 pub async fn run(global: &Global, terminal: &Terminal, args: RunArgs) -> Result<ExitCode, CliError> {
     let site = project::open(global).await?;
-    let playbook = documents::playbook_path(&site.root, &site.project.playbooks, &args.playbook)?;
+    let playbook = documents::runnable_path(&site.root, &site.project.playbooks, &args.playbook)?;
     let wanted = Wanted { playbook, inputs: args.inputs.values()? };
     let release = executor::take_in(&site, &wanted).await?;
     let environments = environments(&site, &release, args.env.as_deref(), args.to.as_deref())?;

@@ -20,6 +20,8 @@ use zeroize::Zeroizing;
 
 /// The file of secrets where nobody names another.
 const DEFAULT_FILE: &str = "secrets.age";
+/// The state of a secret that can be had.
+const THERE: &str = "there";
 /// Most bytes of a value; the file's own limit is the same.
 const VALUE_BYTES_MAX: u64 = 65_536;
 
@@ -93,15 +95,22 @@ async fn set(
     let value = value(terminal, name)?;
     let identity = identity(read);
     let recipients = &read.project.vault.recipients;
-    secrets::set(&path, name, &value, recipients, &identity).await.map_err(explain)?;
+    // Of two that write at once, the later one must see what the first one wrote.
+    let _alone = edit::alone(&read.root)?;
+    let replaced = secrets::set(&path, name, &value, recipients, &identity).await.map_err(explain)?;
     let added = match known {
         Some(_) => false,
         None => add_source(read, name, &file)?,
     };
     if terminal.format == Format::Json {
-        terminal.json(&json!({"exit": 0, "secret": name, "file": file, "source_added": added}));
+        terminal.json(&json!({
+            "exit": 0, "secret": name, "file": file, "replaced": replaced, "source_added": added,
+        }));
     } else {
-        terminal.result(&format!("secret `{name}` is kept in {file}."));
+        terminal.result(&match replaced {
+            true => format!("secret `{name}` in {file} has a new value; the old one is gone."),
+            false => format!("secret `{name}` is kept in {file}."),
+        });
         if added {
             terminal.result(&format!(
                 "esclusa.yaml now says where it comes from: `{}`",
@@ -165,14 +174,18 @@ fn value(terminal: &Terminal, name: &SecretName) -> Result<SecretString, CliErro
 /// Adds the source to esclusa.yaml; where that cannot be done safely, says which line to write.
 fn add_source(read: &project::Read, name: &SecretName, file: &str) -> Result<bool, CliError> {
     let path = read.root.join(project::PROJECT_FILE);
+    // Another process may have added one since it was read.
+    let again = project::reread(read)?;
+    if again.secrets.contains_key(name) {
+        return Ok(false);
+    }
     let by_hand = |error: String| {
         CliError::failed(format!("the value is kept in `{file}`, but {error}"))
             .hint(format!("write under `secrets:` in esclusa.yaml: `{}`", edit::secret_line(name, file)))
     };
     let text = std::fs::read_to_string(&path).map_err(|error| by_hand(error.to_string()))?;
     let source = Source::new(project::PROJECT_FILE, text);
-    let edited =
-        edit::add_secret(&source, &read.project, name, file).map_err(|error| by_hand(error.to_string()))?;
+    let edited = edit::add_secret(&source, &again, name, file).map_err(|error| by_hand(error.to_string()))?;
     edit::write(&path, &edited).map_err(|error| by_hand(error.to_string()))?;
     Ok(true)
 }
@@ -183,18 +196,29 @@ async fn list(read: &project::Read, terminal: &Terminal) -> Result<ExitCode, Cli
     let mut missing = false;
     for (name, source) in &read.project.secrets {
         let (from, state) = match source {
-            SecretSource::Environment(variable) => (format!("environment {variable}"), String::new()),
-            SecretSource::File(path) => (format!("file {path}"), String::new()),
+            SecretSource::Environment(variable) => {
+                let set = std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+                let state = if set { THERE } else { "not set in this environment" };
+                (format!("environment {variable}"), state.to_owned())
+            }
+            SecretSource::File(path) => {
+                let found = secrets::resolve(name, source, &read.root, &identity).await;
+                let state = found.map_or_else(|error| explain(error).words, |_| THERE.to_owned());
+                missing |= state != THERE;
+                (format!("file {path}"), state)
+            }
+            // Whatever it does, it is not done for a list.
             SecretSource::Command(words) => {
-                (format!("command {}", words.first().map_or("", String::as_str)), String::new())
+                let program = words.first().map_or("", String::as_str);
+                (format!("command {program}"), "asked when it is needed".to_owned())
             }
             SecretSource::Age(file) => {
                 let state = match secrets::names(&read.root.join(file), &identity).await {
-                    Ok(names) if names.contains(name) => "there".to_owned(),
+                    Ok(names) if names.contains(name) => THERE.to_owned(),
                     Ok(_) => "missing".to_owned(),
-                    Err(error) => error.to_string(),
+                    Err(error) => explain(error).words,
                 };
-                missing |= state != "there";
+                missing |= state != THERE;
                 (format!("age {file}"), state)
             }
         };
@@ -229,6 +253,7 @@ async fn remove(
     let file = file_of(known, file)?;
     let path = read.root.join(&file);
     let recipients = &read.project.vault.recipients;
+    let _alone = edit::alone(&read.root)?;
     let there = secrets::remove(&path, name, recipients, &identity(read)).await.map_err(explain)?;
     if !there {
         return Err(CliError::input(format!("`{file}` holds no secret `{name}`")));
@@ -257,9 +282,7 @@ fn parse(name: &str) -> Result<SecretName, CliError> {
 
 fn explain(error: secrets::SecretError) -> CliError {
     let hint = error.hint();
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let mut words = CliError::from(ExecutorError::from(error));
-    words.words.push_str(&cause);
+    let words = CliError::from(ExecutorError::from(error));
     match hint {
         Some(hint) if words.hints.is_empty() => words.hint(hint),
         _ => words,

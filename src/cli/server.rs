@@ -118,7 +118,7 @@ pub async fn server(global: &Global, terminal: &Terminal, args: ServerArgs) -> R
 }
 
 /// What the server remembers: the store and the epoch; root's word counts where there is one.
-async fn held(session: &Session, server: &Server) -> Result<Option<(String, u64)>, CliError> {
+pub async fn held(session: &Session, server: &Server) -> Result<Option<(String, u64)>, CliError> {
     let frames = vec![
         Frame::ask(RunAs::Login, Script::new(HELD)).output_limit(4096),
         Frame::ask(RunAs::Root, Script::new(HELD)).output_limit(4096),

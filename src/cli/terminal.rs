@@ -5,6 +5,9 @@ use crate::{model::Language, report::escape};
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};
 
+/// Longest line of an error, in characters: it may repeat what somebody typed.
+const LINE_CHARS_MAX: usize = 1_000;
+
 /// Where results and everything else go.
 #[derive(Clone)]
 pub struct Terminal {
@@ -26,6 +29,12 @@ impl Terminal {
         let lively =
             std::io::stderr().is_terminal() && !global.plain && !set("NO_COLOR") && !set("CI") && !dumb;
         Self { format: global.format, lively, verbose: global.verbose, lang: global.lang }
+    }
+
+    /// One that only writes results, where the command line could not be read.
+    #[must_use]
+    pub fn of_format(format: Format) -> Self {
+        Self { format, lively: false, verbose: false, lang: None }
     }
 
     /// Whether a person can be asked.
@@ -80,21 +89,21 @@ impl Terminal {
     /// Writes an error and its hints.
     pub fn error(&self, error: &CliError) {
         if self.format == Format::Json {
-            self.json(&serde_json::json!({
-                "exit": error.code.number(),
-                "meaning": error.code.meaning(),
-                "error": error.words,
-                "hints": error.hints,
-            }));
+            self.json(&error.document());
         }
         if error.rendered {
             self.note(error.words.trim_end());
         } else {
-            let words: Vec<_> = error.words.lines().map(escape::visible).collect();
+            let words: Vec<_> =
+                error.words.lines().map(|line| escape::capped(line, LINE_CHARS_MAX)).collect();
             self.note(&format!("{} {}", self.style("error:", AnsiColor::Red), words.join("\n")));
         }
         for hint in &error.hints {
-            self.note(&format!("{} {}", self.style("hint:", AnsiColor::Cyan), escape::visible(hint)));
+            self.note(&format!(
+                "{} {}",
+                self.style("hint:", AnsiColor::Cyan),
+                escape::capped(hint, LINE_CHARS_MAX)
+            ));
         }
     }
 

@@ -179,6 +179,7 @@ fn pin(read: &project::Read, server: &Server, keys: &[HostKey]) -> Result<(), Cl
         let all = keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>().join(", ");
         CliError::failed(error).hint(format!("write under `{}` in {name}: `host_key: [{all}]`", server.name))
     };
+    let _alone = edit::alone(&read.root)?;
     let text = std::fs::read_to_string(&path).map_err(|error| by_hand(format!("`{name}`: {error}")))?;
     let source = Source::new(name.as_str(), text);
     let edited = edit::pin_host_keys(&source, &read.project.zone, &server.name, keys)

@@ -3,11 +3,11 @@
 use super::disk_files::DiskFiles;
 use crate::{
     document::{self, Diagnostics, Files, Node, Shape, Source, path},
-    inventory::{Inventory, Project, parse_inventory, parse_people, parse_project},
-    model::People,
+    inventory::{Inventory, Project, parse_people, read_inventory, read_project},
+    model::{People, SystemName},
     playbook::{self, Parsed, validate as rules},
     procedure,
-    system::{SystemSheet, parse_sheet},
+    system::{SystemSheet, read_sheet},
 };
 use serde_json::{Value as Json, json};
 use std::{
@@ -111,13 +111,14 @@ pub fn validate(root: &Path, paths: &[PathBuf], modules: &[&'static Shape]) -> R
         check.document(&path, &parts);
     }
     let servers = parts.inventory.iter().flat_map(|one| &one.environments).map(|one| one.servers.len()).sum();
+    check.diagnostics.extend(check.placeholders);
     Ok(Report { diagnostics: check.diagnostics, files: check.read, servers })
 }
 
 /// What everything else hangs on, as far as it could be read.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
-    /// The project file.
+    /// The project file, be it with faults.
     pub project: Option<Project>,
     /// The inventory.
     pub inventory: Option<Inventory>,
@@ -129,8 +130,18 @@ struct Check<'a> {
     files: &'a dyn Files,
     modules: &'a [&'static Shape],
     diagnostics: Diagnostics,
+    /// Apart, because a file with placeholders can be read.
+    placeholders: Diagnostics,
     read: Vec<String>,
-    sheets: BTreeMap<String, Option<SystemSheet>>,
+    sheets: BTreeMap<String, Option<Sheet>>,
+}
+
+/// A data sheet as far as it could be read.
+#[derive(Debug, Clone)]
+struct Sheet {
+    sheet: SystemSheet,
+    /// Nothing is wrong with its variables.
+    variables_known: bool,
 }
 
 impl<'a> Check<'a> {
@@ -139,6 +150,7 @@ impl<'a> Check<'a> {
             files,
             modules,
             diagnostics: Diagnostics::default(),
+            placeholders: Diagnostics::default(),
             read: Vec::new(),
             sheets: BTreeMap::new(),
         }
@@ -149,13 +161,16 @@ impl<'a> Check<'a> {
         if self.files.exists(path) && !self.read.iter().any(|known| known == path) {
             self.read.push(path.to_owned());
         }
+        if let Some(source) = &source {
+            rules::check_placeholders(source, &mut self.placeholders);
+        }
         source
     }
 
     fn project(&mut self) -> Parts {
         let mut parts = Parts::default();
         let Some(own) = self.source(PROJECT_FILE) else { return parts };
-        parts.project = parse_project(&own, &mut self.diagnostics);
+        parts.project = read_project(&own, &mut self.diagnostics);
         let default =
             |path: Option<&String>, default: &str| path.cloned().unwrap_or_else(|| default.to_owned());
         let inventory = default(parts.project.as_ref().map(|project| &project.inventory), "inventory.yaml");
@@ -165,15 +180,17 @@ impl<'a> Check<'a> {
             parts.people = parse_people(&source, &mut self.diagnostics);
         }
         if let Some(source) = self.source(&inventory) {
-            parts.inventory = parse_inventory(&source, &zone, &mut self.diagnostics);
-            if let (Some(project), Some(inventory)) = (&parts.project, &parts.inventory) {
+            let inventory = read_inventory(&source, &zone, &mut self.diagnostics);
+            // What selectors and variables mean hangs on all of it.
+            let whole = !self.diagnostics.has_errors_in(source.path());
+            if let (Some(project), Some(inventory)) = (&parts.project, &inventory) {
                 rules::check_vault(&own, project, inventory, &mut self.diagnostics);
             }
-            if let (Some(project), Some(inventory), Some(people)) =
-                (&parts.project, &parts.inventory, &parts.people)
-            {
+            if let Some(inventory) = &inventory {
+                let (people, project) = (parts.people.as_ref(), parts.project.as_ref());
                 rules::check_inventory(&source, inventory, people, project, &mut self.diagnostics);
             }
+            parts.inventory = inventory.filter(|_| whole);
         }
         parts
     }
@@ -188,8 +205,9 @@ impl<'a> Check<'a> {
         let kind = tree.text("kind");
         let file = path.rsplit('/').next().unwrap_or_default();
         if file == "system.yaml" {
-            let sheet = self.sheet(path).cloned();
-            if let (Some(sheet), Some(inventory)) = (sheet, &parts.inventory) {
+            let read = self.sheet(path).cloned();
+            if let (Some(Sheet { sheet, variables_known: true }), Some(inventory)) = (read, &parts.inventory)
+            {
                 rules::check_sheet(&source, &tree, &sheet, inventory, &mut self.diagnostics);
             }
         } else if kind.as_deref() == Some("backup") || file == "backup.yaml" {
@@ -211,20 +229,25 @@ impl<'a> Check<'a> {
     }
 
     fn backup(&mut self, source: &Source, tree: &Node, parts: &Parts) {
-        let Some(spec) = playbook::parse_backup(source, &mut self.diagnostics) else { return };
+        playbook::parse_backup(source, &mut self.diagnostics);
+        let Some(system) = tree.text("system").and_then(|name| SystemName::parse(&name).ok()) else { return };
         let beside = format!("{}/system.yaml", path::folder(source.path()));
         let sheet = if self.files.exists(&beside) { self.sheet(&beside).cloned() } else { None };
-        if let Some(inventory) = &parts.inventory {
-            let system = (&spec.system, sheet.as_ref());
+        let known = sheet.as_ref().is_none_or(|read| read.variables_known);
+        if let Some(inventory) = parts.inventory.as_ref().filter(|_| known) {
+            let system = (&system, sheet.as_ref().map(|read| &read.sheet));
             rules::check_backup(source, tree, system, inventory, &mut self.diagnostics);
         }
     }
 
     fn procedure(&mut self, source: &Source, parts: &Parts) {
-        let parsed = procedure::parse_procedure(source, self.files, &mut self.diagnostics);
+        // What other documents have wrong is no fault of this one.
+        let mut own = Diagnostics::default();
+        let parsed = procedure::read_procedure(source, self.files, &mut own);
+        self.diagnostics.extend(own);
         let Some(parsed) = parsed else { return };
-        for finding in procedure::lint(&parsed.procedure, parts.people.as_ref()) {
-            self.diagnostics.push(parsed.diagnostic(&finding));
+        for finding in parsed.findings(parts.people.as_ref()) {
+            self.diagnostics.push(finding);
         }
         let folder = parts.project.as_ref().map_or("playbooks", |project| project.playbooks.as_str());
         for activity in &parsed.procedure.activities {
@@ -239,15 +262,30 @@ impl<'a> Check<'a> {
     }
 
     fn playbook(&mut self, source: &Source, parts: &Parts) {
-        let parsed = playbook::parse_playbook(source, self.files, self.modules, &mut self.diagnostics);
+        // What other documents have wrong is no fault of this one.
+        let mut own = Diagnostics::default();
+        let parsed = playbook::read_playbook(source, self.files, self.modules, &mut own);
+        self.diagnostics.extend(own);
         let (Some(parsed), Some(project), Some(inventory)) = (parsed, &parts.project, &parts.inventory)
         else {
             return;
         };
         let folder = self.system_folder(&parsed, project);
         let has_backup = self.files.exists(&format!("{folder}/backup.yaml"));
-        let sheet = self.sheet(&format!("{folder}/system.yaml")).cloned();
-        let world = rules::World { project, inventory, sheet: sheet.as_ref(), has_backup, files: self.files };
+        let beside = format!("{folder}/system.yaml");
+        let sheet = self.sheet(&beside).cloned();
+        let sheet_is_known = match &sheet {
+            Some(read) => read.variables_known,
+            None => !self.files.exists(&beside),
+        };
+        let world = rules::World {
+            project,
+            inventory,
+            sheet: sheet.as_ref().map(|read| &read.sheet),
+            sheet_is_known,
+            has_backup,
+            files: self.files,
+        };
         rules::check_playbook(&parsed, &world, &mut self.diagnostics);
     }
 
@@ -260,10 +298,15 @@ impl<'a> Check<'a> {
         format!("{}/{}", project.playbooks, parsed.playbook.system)
     }
 
-    fn sheet(&mut self, path: &str) -> Option<&SystemSheet> {
+    fn sheet(&mut self, path: &str) -> Option<&Sheet> {
         if !self.sheets.contains_key(path) {
             let source = self.source(path);
-            let sheet = source.and_then(|source| parse_sheet(&source, &mut self.diagnostics));
+            let sheet = source.and_then(|source| {
+                let sheet = read_sheet(&source, &mut self.diagnostics)?;
+                let tree = document::parse(&source).ok()?;
+                let faulty = |node: &Node| self.diagnostics.has_errors_within(path, node.span);
+                Some(Sheet { sheet, variables_known: !tree.get("variables").is_some_and(faulty) })
+            });
             self.sheets.insert(path.to_owned(), sheet);
         }
         self.sheets.get(path).and_then(Option::as_ref)
@@ -277,6 +320,11 @@ fn relative(root: &Path, path: &Path) -> Result<String, ValidateError> {
     let inside = full.strip_prefix(&root).map_err(|_| wrong())?;
     let words: Option<Vec<&str>> = inside.components().map(|part| part.as_os_str().to_str()).collect();
     Ok(words.ok_or_else(wrong)?.join("/"))
+}
+
+/// Whether a link leads to a file, or nowhere: then the reader says so.
+fn is_linked_file(root: &Path, path: &str, kind: std::fs::FileType) -> bool {
+    kind.is_symlink() && root.join(path).metadata().map_or(true, |found| !found.is_dir())
 }
 
 fn collect(root: &Path, folder: &str, depth: usize, found: &mut Vec<String>) -> Result<(), ValidateError> {
@@ -295,7 +343,9 @@ fn collect(root: &Path, folder: &str, depth: usize, found: &mut Vec<String>) -> 
         let content = matches!(name.as_str(), "files" | "templates") || name.starts_with('.');
         if kind.is_dir() && !content && depth < FOLDER_DEPTH_MAX {
             collect(root, &path, depth + 1, found)?;
-        } else if kind.is_file() && (name.ends_with(".yaml") || name.ends_with(".yml")) {
+        } else if (kind.is_file() || is_linked_file(root, &path, kind))
+            && (name.ends_with(".yaml") || name.ends_with(".yml"))
+        {
             found.push(path);
         }
     }

@@ -3,7 +3,7 @@
 use super::{Source, Span};
 use serde_json::{Value as Json, json};
 
-/// Most diagnostics that are kept; a file with more has one cause.
+/// Most errors, and most warnings, that are kept of one file; a file with more has one cause.
 pub const DIAGNOSTICS_MAX: usize = 500;
 
 /// How bad it is.
@@ -122,7 +122,10 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Adds one; the same fault at the same place is kept once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if self.found.len() < DIAGNOSTICS_MAX && !self.found.contains(&diagnostic) {
+        // Neither another file nor a warning takes an error's place.
+        let alike = |one: &&Diagnostic| one.file == diagnostic.file && one.severity == diagnostic.severity;
+        let alike = self.found.iter().filter(alike).count();
+        if alike < DIAGNOSTICS_MAX && !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
         }
     }
@@ -142,6 +145,16 @@ impl Diagnostics {
     #[must_use]
     pub fn has_errors_in(&self, path: &str) -> bool {
         self.found.iter().any(|one| one.severity == Severity::Error && one.file == path)
+    }
+
+    /// Whether anything between two places of this file forbids to use what stands there.
+    #[must_use]
+    pub fn has_errors_within(&self, path: &str, span: Span) -> bool {
+        let within = |place: &Option<(Source, Span)>| {
+            place.as_ref().is_none_or(|(_, at)| span.start <= at.start && at.start <= span.end)
+        };
+        let wrong = |one: &Diagnostic| one.severity == Severity::Error && one.file == path;
+        self.found.iter().any(|one| wrong(one) && within(&one.place))
     }
 
     /// How many errors there are.

@@ -12,6 +12,11 @@ pub trait Files {
     /// nothing if there is none. At most [`FILE_BYTES_MAX`] and one more byte are returned.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 
+    /// Why the file at `path` cannot be read, where that is known.
+    fn trouble(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// Whether there is a file at `path`, however long it is.
     fn exists(&self, path: &str) -> bool {
         self.read(path).is_some()
@@ -53,8 +58,11 @@ impl Source {
     /// Reads a file of the project; a fault is recorded.
     pub fn read(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Some(bytes) = files.read(path) else {
-            let fault = Diagnostic::about_file(path, "there is no such file");
-            diagnostics.push(fault.help("create it, or correct the path that names it"));
+            let (words, help) = match files.trouble(path) {
+                Some(why) => (format!("cannot be read: {why}"), "make it a file that can be read"),
+                None => ("there is no such file".to_owned(), "create it, or correct the path that names it"),
+            };
+            diagnostics.push(Diagnostic::about_file(path, words).help(help));
             return None;
         };
         Self::from_bytes(path, &bytes).map_err(|fault| diagnostics.push(*fault)).ok()

@@ -4,6 +4,7 @@ use crate::{
     approval::TestimonyRefusal, depot::DepotError, model::ExitCode, plan::PlanError, procedure,
     run::RunError, secret::SecretError, store::StoreError, transport::TransportError, vault::VaultError,
 };
+use std::io::ErrorKind;
 
 /// Why the executor could not go on. What goes wrong on a server is an event of the run, not this.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +131,12 @@ impl ExecutorError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
+            // What the caller named is not there; a disk that is full is no fault of theirs.
+            Self::Depot(DepotError::File { source, .. })
+                if !matches!(source.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) =>
+            {
+                ExitCode::Failed
+            }
             Self::Input { .. }
             | Self::Refused { .. }
             | Self::Unsigned { .. }
@@ -162,8 +169,39 @@ impl ExecutorError {
                     .to_owned(),
             ),
             Self::Transport(error) => error.hint(),
-            Self::Vault(error) => error.hint(),
-            _ => None,
+            Self::Vault(error) => error.hint().or_else(|| disk(self)),
+            Self::Store(StoreError::Unavailable(error)) => Some(match error.to_string() {
+                words if words.contains("disk is full") => ROOM.to_owned(),
+                _ => "look at `database` in esclusa.yaml: whether it answers there, and whether this account may write; \
+                      `esclusa doctor` looks at everything"
+                    .to_owned(),
+            }),
+            _ => disk(self),
         }
     }
+}
+
+/// What to do about a full disk.
+const ROOM: &str = "make room on that disk, and do it again";
+
+/// What to do about a disk, where that is the cause.
+fn disk(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(ROOM.to_owned()),
+                ErrorKind::ReadOnlyFilesystem => Some(
+                    "that disk can only be read: name another place in esclusa.yaml, or mount it for writing"
+                        .to_owned(),
+                ),
+                ErrorKind::PermissionDenied => {
+                    Some("give this account the right to it, or call with the account that has it".to_owned())
+                }
+                _ => None,
+            };
+        }
+        cause = error.source();
+    }
+    None
 }

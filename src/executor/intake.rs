@@ -63,8 +63,24 @@ impl Files for ProjectFiles {
         Some(bytes)
     }
 
+    fn trouble(&self, path: &str) -> Option<String> {
+        trouble(&self.root.join(path))
+    }
+
     fn exists(&self, path: &str) -> bool {
         self.path(path).is_some()
+    }
+}
+
+/// Why something that is there cannot be read as a file.
+#[must_use]
+pub fn trouble(path: &Path) -> Option<String> {
+    match path.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => Some(error.to_string()),
+        Ok(found) if found.is_dir() => Some("it is a folder".to_owned()),
+        Ok(found) if !found.is_file() => Some("it is no ordinary file".to_owned()),
+        Ok(_) => std::fs::File::open(path).err().map(|error| error.to_string()),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{ExecutorError, Site};
 use crate::{
     backup::BackupSpec,
-    document::{Diagnostic, Diagnostics, Files, Source},
+    document::{Diagnostics, Files, Source},
     model::{Digest, PlaybookKind, RunAs},
     module,
     plan::{self, BuildInput, Ground, Plan, PlannedStep, Release, ReleaseFiles, SecretValues},
@@ -113,11 +113,7 @@ pub fn read(release: &Release, files: &ReleaseFiles) -> Result<Documents, Box<Di
 
 /// One document of a project or release; what cannot be read is a diagnostic.
 pub fn source(files: &dyn Files, path: &str, diagnostics: &mut Diagnostics) -> Option<Source> {
-    let Some(bytes) = files.read(path) else {
-        diagnostics.push(Diagnostic::about_file(path, "cannot be read"));
-        return None;
-    };
-    Source::from_bytes(path, &bytes).map_err(|diagnostic| diagnostics.push(*diagnostic)).ok()
+    Source::read(files, path, diagnostics)
 }
 
 /// Builds the plan of a release on an environment of the inventory.

@@ -38,7 +38,7 @@ pub use drive::{Patience, code, drive, resume};
 pub use error::ExecutorError;
 pub use evidence::evidence;
 pub use gate::recorded;
-pub use intake::{ProjectFiles, Wanted, take_in, take_in_system};
+pub use intake::{ProjectFiles, Wanted, take_in, take_in_system, trouble};
 pub use journal::{Journal, Watch, load};
 pub use loaded::{Loaded, documents, files, release};
 pub use open::{Opening, Staged, open, plan};

@@ -70,6 +70,12 @@ pub const INVENTORY: Shape = Shape::new(
 
 /// Reads the inventory; `zone` is the institution's time zone, for windows that name none.
 pub fn parse_inventory(source: &Source, zone: &str, diagnostics: &mut Diagnostics) -> Option<Inventory> {
+    let inventory = read_inventory(source, zone, diagnostics)?;
+    (!diagnostics.has_errors_in(source.path())).then_some(inventory)
+}
+
+/// The same, as far as it can be read: what is wrong in one place must not hide what is wrong in another.
+pub fn read_inventory(source: &Source, zone: &str, diagnostics: &mut Diagnostics) -> Option<Inventory> {
     let (node, mut decoder) = document::open(source, &INVENTORY, diagnostics)?;
     let common = group_variables(&mut decoder, &node);
     let mut seen: HashMap<String, Span> = HashMap::new();
@@ -88,7 +94,7 @@ pub fn parse_inventory(source: &Source, zone: &str, diagnostics: &mut Diagnostic
         environments.push(environment);
     }
     ambiguous_names(&mut decoder, &node, &environments);
-    decoder.finish(Inventory { environments })
+    Some(Inventory { environments })
 }
 
 fn environment(

@@ -12,8 +12,8 @@ pub mod ssh_key;
 pub mod variables;
 
 pub use environment::{Environment, Inventory};
-pub use environment_file::{INVENTORY, parse_inventory};
+pub use environment_file::{INVENTORY, parse_inventory, read_inventory};
 pub use people_file::{PEOPLE, parse_people};
 pub use policy_file::default_policy;
 pub use project::{NotifySpec, Project, SecretSource, VaultSpec};
-pub use project_file::{PROJECT, parse_project};
+pub use project_file::{PROJECT, parse_project, read_project};

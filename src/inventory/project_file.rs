@@ -77,16 +77,22 @@ pub const PROJECT: Shape = Shape::new(
 
 /// Reads the project file; everything that is wrong goes to `diagnostics`.
 pub fn parse_project(source: &Source, diagnostics: &mut Diagnostics) -> Option<Project> {
+    let project = read_project(source, diagnostics)?;
+    (!diagnostics.has_errors_in(source.path())).then_some(project)
+}
+
+/// The same, as far as it can be read: what is wrong in one place must not hide what is wrong in another.
+pub fn read_project(source: &Source, diagnostics: &mut Diagnostics) -> Option<Project> {
     let (node, mut decoder) = document::open(source, &PROJECT, diagnostics)?;
-    let institution = node.get("institution")?;
-    let zone = institution.text("zone").unwrap_or_else(|| "America/Bogota".to_owned());
-    if let Some(at) = institution.get("zone") {
+    let institution = |key: &str| node.get("institution").and_then(|institution| institution.get(key));
+    let zone = institution("zone").and_then(Node::scalar).unwrap_or("America/Bogota").to_owned();
+    if let Some(at) = institution("zone") {
         check_zone(&mut decoder, at);
     }
     let database = node.text("database").unwrap_or_else(|| "sqlite:state/esclusa.db".to_owned());
     check_database(&mut decoder, &node, &database);
-    let vault = node.get("vault")?;
-    for recipient in vault.get("recipients").map(Node::items).unwrap_or_default() {
+    let vault = |key: &str| node.get("vault").and_then(|vault| vault.get(key));
+    for recipient in vault("recipients").map(Node::items).unwrap_or_default() {
         let good = recipient.scalar().is_some_and(|text| text.starts_with("age1"));
         if !good {
             let help = "a recipient is the public half of a key: `age1…`";
@@ -94,11 +100,12 @@ pub fn parse_project(source: &Source, diagnostics: &mut Diagnostics) -> Option<P
         }
     }
     let text = |key: &str, default: &str| node.text(key).unwrap_or_else(|| default.to_owned());
-    let project = Project {
-        institution: institution.text("name")?,
-        language: institution
-            .text("language")
-            .and_then(|word| Language::parse(&word))
+    let owned = |node: &Node| node.scalar().map(str::to_owned);
+    Some(Project {
+        institution: institution("name").and_then(owned).unwrap_or_default(),
+        language: institution("language")
+            .and_then(Node::scalar)
+            .and_then(Language::parse)
             .unwrap_or(Language::Es),
         zone,
         inventory: text("inventory", "inventory.yaml"),
@@ -108,9 +115,9 @@ pub fn parse_project(source: &Source, diagnostics: &mut Diagnostics) -> Option<P
         database_password: node.text("database_password").and_then(|name| SecretName::parse(&name).ok()),
         depot: text("depot", "state/depot"),
         vault: VaultSpec {
-            path: vault.text("path")?,
-            recipients: vault.texts("recipients"),
-            identity: vault.text("identity").unwrap_or_else(|| "state/control.key".to_owned()),
+            path: vault("path").and_then(owned).unwrap_or_default(),
+            recipients: node.get("vault").map(|vault| vault.texts("recipients")).unwrap_or_default(),
+            identity: vault("identity").and_then(owned).unwrap_or_else(|| "state/control.key".to_owned()),
         },
         notify: node
             .get("notify")
@@ -120,8 +127,7 @@ pub fn parse_project(source: &Source, diagnostics: &mut Diagnostics) -> Option<P
         licences: node.texts("licences"),
         parallel: node.number("parallel").unwrap_or(10),
         ssh_config: node.text("ssh_config"),
-    };
-    decoder.finish(project)
+    })
 }
 
 fn secrets(node: &Node) -> BTreeMap<SecretName, SecretSource> {
@@ -135,7 +141,11 @@ fn secrets(node: &Node) -> BTreeMap<SecretName, SecretSource> {
     };
     node.entries_of("secrets")
         .iter()
-        .filter_map(|(key, entry)| Some((SecretName::parse(&key.text).ok()?, read(entry)?)))
+        // A secret whose source is an error is a secret: it is not unknown too.
+        .filter_map(|(key, entry)| {
+            let source = read(entry).unwrap_or_else(|| SecretSource::Environment(String::new()));
+            Some((SecretName::parse(&key.text).ok()?, source))
+        })
         .collect()
 }
 

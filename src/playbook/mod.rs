@@ -14,5 +14,5 @@ pub use book::{
     ArtifactOrigin, ArtifactSource, ArtifactSpec, InputSpec, Playbook, Requires, Sha256Source, SignatureSpec,
     Step, without_steps,
 };
-pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook};
+pub use playbook_file::{PLAYBOOK, Parsed, StepSource, parse_playbook, read_playbook};
 pub use variables::{Layer, Resolved, resolve};

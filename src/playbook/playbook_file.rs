@@ -3,7 +3,7 @@
 use super::{
     InputSpec, Playbook, Requires, Step,
     artifact_file::{self, ARTIFACT},
-    use_file::{Collector, Using},
+    use_file::{Collector, Lost, Using},
 };
 use crate::{
     document::{self, Decoder, Diagnostic, Diagnostics, Field, Files, Kind, Node, Shape, Source, quantity},
@@ -84,10 +84,33 @@ pub struct Parsed {
     pub handlers: Vec<StepSource>,
     /// Paths of the files whose steps it uses.
     pub used: Vec<String>,
+    /// How much of it could be read.
+    pub reading: Reading,
+}
+
+/// How much of a playbook could be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Nothing is wrong with it.
+    pub whole: bool,
+    /// Names of answers are known, those of steps that were left out too.
+    pub every_register: bool,
+    /// Names under which steps that were left out register their answers.
+    pub registers: Vec<String>,
 }
 
 /// Reads a playbook with the files that it uses; everything that is wrong goes to `diagnostics`.
 pub fn parse_playbook(
+    source: &Source,
+    files: &dyn Files,
+    modules: &[&'static Shape],
+    diagnostics: &mut Diagnostics,
+) -> Option<Parsed> {
+    read_playbook(source, files, modules, diagnostics).filter(|parsed| parsed.reading.whole)
+}
+
+/// The same, as far as it can be read: what is wrong in one place must not hide what is wrong in another.
+pub fn read_playbook(
     source: &Source,
     files: &dyn Files,
     modules: &[&'static Shape],
@@ -115,19 +138,22 @@ pub fn parse_playbook(
         steps: Vec::new(),
         handlers: Vec::new(),
         used: Vec::new(),
-        faulty: false,
+        lost: Lost::default(),
     };
     collector.file(source, &node, &Using::default());
-    let Collector { mut steps, handlers, used, faulty, .. } = collector;
+    let Collector { mut steps, handlers, used, lost, .. } = collector;
     unique_ids(steps.iter().chain(&handlers), diagnostics);
-    // Where a step was left out, a name that is not found may be that step's.
-    if !faulty {
+    // Where a handler was left out, a name that is not found may be that handler's.
+    if !lost.handlers && !lost.files {
         resolve_notify(&mut steps, &handlers, diagnostics);
     }
     let broken = std::iter::once(source.path()).chain(used.iter().map(String::as_str));
-    if faulty || broken.into_iter().any(|path| diagnostics.has_errors_in(path)) {
-        return None;
-    }
+    let faulty = broken.into_iter().any(|path| diagnostics.has_errors_in(path));
+    let reading = Reading {
+        whole: !(faulty || lost.steps || lost.handlers || lost.files),
+        every_register: !lost.files,
+        registers: lost.registers,
+    };
     let (steps, step_sources) = steps.into_iter().unzip();
     let (handlers, handler_sources) = handlers.into_iter().unzip();
     let playbook = Playbook {
@@ -144,7 +170,7 @@ pub fn parse_playbook(
         handlers,
     };
     let source = source.clone();
-    Some(Parsed { playbook, source, node, steps: step_sources, handlers: handler_sources, used })
+    Some(Parsed { playbook, source, node, steps: step_sources, handlers: handler_sources, used, reading })
 }
 
 fn inputs(decoder: &mut Decoder<'_>, node: &Node) -> BTreeMap<String, InputSpec> {

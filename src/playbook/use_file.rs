@@ -52,8 +52,21 @@ pub(super) struct Collector<'a> {
     pub(super) handlers: Vec<(Step, StepSource)>,
     /// Paths of the files that were used.
     pub(super) used: Vec<String>,
-    /// Whether a step was left out because of a fault.
-    pub(super) faulty: bool,
+    /// What was left out because of a fault.
+    pub(super) lost: Lost,
+}
+
+/// What is wrong with a playbook is told as far as it does not hang on what could not be read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lost {
+    /// A step.
+    pub(super) steps: bool,
+    /// A handler.
+    pub(super) handlers: bool,
+    /// All steps of a file.
+    pub(super) files: bool,
+    /// Names under which steps that were left out register their answers.
+    pub(super) registers: Vec<String>,
 }
 
 impl Collector<'_> {
@@ -64,7 +77,9 @@ impl Collector<'_> {
                 if self.steps.len() + self.handlers.len() >= STEPS_MAX {
                     let message = format!("the playbook has more than {STEPS_MAX} steps");
                     let mut decoder = Decoder::new(source, self.diagnostics);
-                    return decoder.error(item.span, message, "split it");
+                    decoder.error(item.span, message, "split it");
+                    self.lost.files = true;
+                    return;
                 }
                 self.step(source, item, using, handler);
             }
@@ -79,7 +94,7 @@ impl Collector<'_> {
                 format!("a step must be a map, not {}", node.kind()),
                 "for example `name: …`",
             );
-            self.faulty = true;
+            self.leave_out(node, handler);
         } else if node.get("use").is_some() {
             self.used_file(source, node, using);
         } else {
@@ -90,13 +105,19 @@ impl Collector<'_> {
             match step_file::read(&mut decoder, node, self.modules, using) {
                 Some(step) if handler => self.handlers.push(step),
                 Some(step) => self.steps.push(step),
-                None => self.faulty = true,
+                None => self.leave_out(node, handler),
             }
         }
     }
 
+    fn leave_out(&mut self, node: &Node, handler: bool) {
+        self.lost.steps |= !handler;
+        self.lost.handlers |= handler;
+        self.lost.registers.extend(node.text("register"));
+    }
+
     fn used_file(&mut self, source: &Source, node: &Node, using: &Using) {
-        self.faulty |= self.try_used_file(source, node, using).is_none();
+        self.lost.files |= self.try_used_file(source, node, using).is_none();
     }
 
     fn try_used_file(&mut self, source: &Source, node: &Node, using: &Using) -> Option<()> {

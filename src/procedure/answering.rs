@@ -1,7 +1,7 @@
 //! Events at the open activity: who may answer there, and with what.
 
 use super::{
-    Activity, ActivityId, ActivityKind, Answer, Event, FieldKind, Refusal, SEARCH, Work, route,
+    Activity, ActivityId, ActivityKind, Answer, Event, Refusal, SEARCH, Work, field_faults, route,
     state::{Given, Open, Position, ProcedureRun, Record},
 };
 use crate::model::{Digest, Role};
@@ -216,21 +216,9 @@ fn check_search(
 }
 
 fn check_fields(activity: &Activity, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let known = |name: &str| {
-        activity.fields.iter().any(|spec| spec.name == name) || activity.search.is_some() && name == SEARCH
-    };
-    if let Some(unknown) = fields.keys().find(|name| !known(name)) {
-        return Err(Refusal::Field(unknown.clone()));
+    let faults = field_faults(activity, fields);
+    if faults.is_empty() {
+        return Ok(());
     }
-    for spec in &activity.fields {
-        let good = match fields.get(&spec.name) {
-            Some(value) if spec.kind == FieldKind::Choice => spec.choices.contains(value),
-            Some(value) => spec.kind.fits(value),
-            None => spec.optional,
-        };
-        if !good {
-            return Err(Refusal::Field(spec.name.clone()));
-        }
-    }
-    Ok(())
+    Err(Refusal::Fields { activity: activity.id.clone(), faults })
 }

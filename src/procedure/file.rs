@@ -1,14 +1,14 @@
 //! Reading a procedure.
 
 use super::{
-    Activity, ActivityId, ActivityKind, Attempts, FieldKind, FieldSpec, Form, Procedure, SEARCH, Search,
-    Target, Targets, Text, Work, part,
+    Activity, ActivityId, ActivityKind, Attempts, FieldKind, FieldSpec, Finding, Form, Procedure, SEARCH,
+    Search, Target, Targets, Text, Work, lint::Scope, part,
 };
 use crate::{
     document::{self, Decoder, Diagnostic, Diagnostics, Field, Files, Kind, Node, Shape, Source},
-    model::{EnvironmentKind, Role},
+    model::{EnvironmentKind, People, Role},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const TEXT: Shape = Shape::new(
     "text",
@@ -115,13 +115,43 @@ pub struct Parsed {
     pub procedure: Procedure,
     /// Its file, then those of its parts.
     pub sources: Vec<Source>,
+    /// How much of it could be read.
+    pub reading: Reading,
+}
+
+/// How much of a procedure's text could be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// Nothing is wrong with the text.
+    pub whole: bool,
+    /// Every activity is there, be it with faults.
+    pub every_activity: bool,
+    /// Activities with faults in their text.
+    pub unclear: BTreeSet<ActivityId>,
 }
 
 impl Parsed {
     /// A finding as a diagnostic with its source line.
     #[must_use]
-    pub fn diagnostic(&self, finding: &super::Finding) -> Diagnostic {
+    pub fn diagnostic(&self, finding: &Finding) -> Diagnostic {
         self.at(&finding.file, finding.line, finding.message.clone()).help(&finding.help)
+    }
+
+    /// What is wrong with the graph, as far as it does not hang on what could not be read.
+    #[must_use]
+    pub fn findings(&self, people: Option<&People>) -> Vec<Diagnostic> {
+        let reading = &self.reading;
+        let clear = |finding: &Finding| {
+            reading.whole
+                || finding.activity.as_ref().is_none_or(|activity| !reading.unclear.contains(activity))
+                    && match finding.rule.scope() {
+                        Scope::Activity => true,
+                        Scope::Activities => reading.every_activity,
+                        Scope::Graph => false,
+                    }
+        };
+        let found = super::lint(&self.procedure, people);
+        found.iter().filter(|finding| clear(finding)).map(|finding| self.diagnostic(finding)).collect()
     }
 
     /// An error at a line of the procedure's files.
@@ -150,16 +180,26 @@ fn line_span(source: &Source, line: usize) -> document::Span {
 /// Reads a procedure with the parts that it uses; everything that is wrong with the text goes to
 /// `diagnostics`. What is wrong with the graph is for [`super::lint()`].
 pub fn parse_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Diagnostics) -> Option<Parsed> {
+    read_procedure(source, files, diagnostics).filter(|parsed| parsed.reading.whole)
+}
+
+/// The same, as far as it can be read: what is wrong in one place must not hide what is wrong in another.
+/// `diagnostics` holds nothing else yet.
+pub fn read_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Diagnostics) -> Option<Parsed> {
     let (node, _) = document::open(source, &PROCEDURE, diagnostics)?;
     let number = node.text("number").unwrap_or_default();
     let mut collector = part::Collector::new(files, diagnostics);
     collector.list(source, &node);
-    let part::Collector { found, mut sources, .. } = collector;
+    let part::Collector { found, mut sources, lost, .. } = collector;
+    let mut reading = Reading { every_activity: !lost, ..Reading::default() };
     let mut activities: Vec<Activity> = Vec::new();
     for (source, node) in &found {
         let mut decoder = Decoder::new(source, diagnostics);
         decoder.shape(node, &ACTIVITY);
-        let Some(activity) = activity(source, node, &number) else { continue };
+        let Some(activity) = activity(source, node, &number) else {
+            reading.every_activity = false;
+            continue;
+        };
         belongs(&mut decoder, node, &activity);
         if let Some(first) = activities.iter().find(|known| known.id == activity.id) {
             let span = node.get("id").map_or(node.span, |id| id.span);
@@ -170,18 +210,20 @@ pub fn parse_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Dia
             let message = format!("nobody answers an activity of kind `{}`, so nobody signs", activity.kind);
             decoder.error(signed.span, message, "remove `signed`");
         }
+        if diagnostics.has_errors_within(source.path(), node.span) {
+            reading.unclear.insert(activity.id.clone());
+        }
         activities.push(activity);
     }
     sources.insert(0, source.clone());
-    if sources.iter().any(|source| diagnostics.has_errors_in(source.path())) || diagnostics.has_errors() {
-        return None;
-    }
+    let faulty = sources.iter().any(|source| diagnostics.has_errors_in(source.path()));
+    reading.whole = !lost && !faulty;
     let procedure = Procedure {
         path: source.path().to_owned(),
         code: node.text("code"),
         version: node.text("version"),
         number,
-        title: text(&node, "title")?,
+        title: text(&node, "title").unwrap_or_default(),
         roles: named(&node, "roles")
             .filter_map(|(name, text)| Some((Role::parse(name).ok()?, text)))
             .collect(),
@@ -189,7 +231,7 @@ pub fn parse_procedure(source: &Source, files: &dyn Files, diagnostics: &mut Dia
         exceptions: roles(&node, "exceptions"),
         activities,
     };
-    Some(Parsed { procedure, sources })
+    Some(Parsed { procedure, sources, reading })
 }
 
 /// Records keys that mean nothing on an activity of this kind.
@@ -214,7 +256,8 @@ fn belongs(decoder: &mut Decoder<'_>, node: &Node, activity: &Activity) {
 }
 
 fn named<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = (&'a str, Text)> {
-    node.entries_of(key).iter().filter_map(|(name, text)| Some((name.text.as_str(), read_text(text)?)))
+    // A name that is explained badly is explained: it is not unknown too.
+    node.entries_of(key).iter().map(|(name, text)| (name.text.as_str(), read_text(text).unwrap_or_default()))
 }
 
 fn text(node: &Node, key: &str) -> Option<Text> {
@@ -257,7 +300,7 @@ fn activity(source: &Source, node: &Node, number: &str) -> Option<Activity> {
     Some(Activity {
         id: ActivityId::of(number, &node.text("id")?),
         kind,
-        text: text(node, "text")?,
+        text: text(node, "text").unwrap_or_default(),
         roles: roles(node, "roles"),
         signers: roles(node, "signers"),
         signed: node.boolean("signed").unwrap_or(false),

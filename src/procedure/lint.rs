@@ -49,6 +49,44 @@ pub enum Rule {
     WrongStage,
 }
 
+/// What a rule must know to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One activity.
+    Activity,
+    /// Which activities there are.
+    Activities,
+    /// Where all of them lead.
+    Graph,
+}
+
+impl Rule {
+    /// What it must know to judge.
+    #[must_use]
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::MissingTarget
+            | Self::GateWithoutNo
+            | Self::BackupWithoutNo
+            | Self::ExternalWithoutReturn
+            | Self::NoRole
+            | Self::UnknownRole
+            | Self::RoleWithoutPerson
+            | Self::RoleWithoutKey
+            | Self::UnknownProcess
+            | Self::NoPlaybook => Scope::Activity,
+            Self::NoStartOrEnd | Self::UnknownTarget | Self::MissingNumber => Scope::Activities,
+            Self::Unreachable
+            | Self::EndUnreachable
+            | Self::EndlessLoop
+            | Self::NoDifference
+            | Self::UnendedRun
+            | Self::MixedRun
+            | Self::WrongStage => Scope::Graph,
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

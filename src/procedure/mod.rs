@@ -11,6 +11,7 @@ mod answering;
 pub mod coverage;
 pub mod decide;
 pub mod event;
+pub mod field;
 pub mod file;
 pub mod form;
 pub mod graph;
@@ -32,7 +33,8 @@ pub use activity::{
 pub use coverage::{Covered, Standing, coverage};
 pub use decide::{Effect, decide};
 pub use event::{Answer, Event, ProcedureHeader};
-pub use file::{PROCEDURE, Parsed, parse_procedure};
+pub use field::{FieldFault, field_faults};
+pub use file::{PROCEDURE, Parsed, Reading, parse_procedure, read_procedure};
 pub use form::{Form, Made};
 pub use kind::{ActivityKind, Work};
 pub use lint::{Finding, Rule, lint};

@@ -49,6 +49,8 @@ pub(super) struct Collector<'a> {
     uses: usize,
     /// How much was filled in.
     filled: usize,
+    /// Whether activities could not be read, so that there may be more of them.
+    pub(super) lost: bool,
     pub(super) found: Vec<(Source, Node)>,
     pub(super) sources: Vec<Source>,
 }
@@ -61,6 +63,7 @@ impl<'a> Collector<'a> {
             stack: Vec::new(),
             uses: 0,
             filled: 0,
+            lost: false,
             found: Vec::new(),
             sources: Vec::new(),
         }
@@ -73,32 +76,35 @@ impl<'a> Collector<'a> {
             if self.found.len() + self.uses >= ACTIVITIES_MAX || self.filled > FILLED_BYTES_MAX {
                 let help = format!("at most {ACTIVITIES_MAX} of both, and {FILLED_BYTES_MAX} bytes of parts");
                 self.error(source, item.span, "too many activities and uses of parts".to_owned(), help);
+                self.lost = true;
                 break;
             }
             match item.get("use") {
-                Some(_) => self.part(source, item),
+                Some(_) => self.lost |= self.part(source, item).is_none(),
                 None => self.found.push((source.clone(), item.clone())),
             }
         }
         self.stack.pop();
     }
 
-    fn part(&mut self, source: &Source, item: &Node) {
+    fn part(&mut self, source: &Source, item: &Node) -> Option<()> {
         Decoder::new(source, self.diagnostics).shape(item, &USE);
-        let Some(at) = item.get("use") else { return };
+        let at = item.get("use")?;
         let name = at.scalar().unwrap_or_default();
         let candidates = path::candidates(source.path(), name);
         let Some(path) = candidates.iter().find(|path| self.files.exists(path)) else {
             let help = format!("looked for {}", candidates.join(" and "));
-            return self.error(source, at.span, format!("there is no file `{name}`"), help);
+            self.error(source, at.span, format!("there is no file `{name}`"), help);
+            return None;
         };
         if self.stack.contains(path) || self.stack.len() > USE_DEPTH_MAX {
             let help = format!("a part uses others, at most {USE_DEPTH_MAX} deep and never in a circle");
-            return self.error(source, at.span, format!("`{name}` is used inside itself or too deep"), help);
+            self.error(source, at.span, format!("`{name}` is used inside itself or too deep"), help);
+            return None;
         }
         self.uses += 1;
-        let Some(text) = Source::read(self.files, path, self.diagnostics) else { return };
-        let Some((node, _)) = document::open(&text, &PART, self.diagnostics) else { return };
+        let text = Source::read(self.files, path, self.diagnostics)?;
+        let (node, _) = document::open(&text, &PART, self.diagnostics)?;
         let mut values: BTreeMap<String, Node> = BTreeMap::new();
         for (key, value) in node.entries_of("variables").iter().chain(item.entries_of("with")) {
             values.insert(key.text.clone(), value.clone());
@@ -109,6 +115,7 @@ impl<'a> Collector<'a> {
         }
         self.unused(source, item, &node);
         self.list(&text, &filled);
+        Some(())
     }
 
     /// Records what is given and named nowhere.

@@ -1,6 +1,6 @@
 //! Why an event cannot follow.
 
-use super::ActivityId;
+use super::{ActivityId, FieldFault, field};
 use crate::model::{PersonName, Role};
 
 /// Why an event is refused.
@@ -62,9 +62,14 @@ pub enum Refusal {
         /// How many.
         wanted: usize,
     },
-    /// A field that is missing, unknown or cannot be read.
-    #[error("the field `{0}` is missing, unknown or not of its kind")]
-    Field(String),
+    /// Fields that are missing, unknown or not of their kind.
+    #[error("`{activity}`: {}", field::sentence(.faults))]
+    Fields {
+        /// The activity.
+        activity: ActivityId,
+        /// What is wrong, all of it.
+        faults: Vec<FieldFault>,
+    },
     /// Nothing was searched.
     #[error("`{0}` is answered after a search, and none was made")]
     Search(ActivityId),

@@ -34,6 +34,7 @@ pub mod documents;
 pub mod journal;
 pub mod procedures;
 pub mod records;
+pub mod wanted;
 
 texts! {
     // The approval sheet.

@@ -1,6 +1,6 @@
 //! Why a secret cannot be had.
 
-use crate::model::SecretName;
+use crate::model::{SecretName, redact::SECRET_BYTES_MIN};
 use std::io;
 
 /// Says why a secret cannot be had or kept.
@@ -49,6 +49,14 @@ pub enum SecretError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The value is so short that it could not be told from ordinary text where it is printed.
+    #[error(
+        "the value of secret `{name}` is too short to be kept out of logs: it must have {SECRET_BYTES_MIN} bytes or more beside blanks"
+    )]
+    Short {
+        /// The secret.
+        name: SecretName,
+    },
     /// The file of secrets cannot be decrypted or holds something else.
     #[error("`{path}` is no file of secrets: {reason}")]
     Sealed {
@@ -79,6 +87,7 @@ impl SecretError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Environment { variable, .. } => Some(format!("set `{variable}` where esclusa runs")),
+            Self::Short { .. } => Some("choose a longer one, where it is used and here".to_owned()),
             Self::Open { path, .. } => Some(format!("run `chmod 600 {path}`")),
             Self::Unknown { name, .. } => Some(format!("add it with `esclusa secret set {name}`")),
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::SecretError;
 use super::source::{blocking, checked};
-use crate::model::SecretName;
+use crate::model::{SecretName, redact::SECRET_BYTES_MIN};
 use age::x25519;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeMap;
@@ -17,21 +17,26 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 type Values = BTreeMap<SecretName, Zeroizing<String>>;
 
 /// Puts a value into the file, making the file when there is none; it is written anew, encrypted to
-/// all `recipients`, and replaces the old one in one step.
+/// all `recipients`, and replaces the old one in one step. Says whether another value was there. A value
+/// that is too short to be found in what is printed is refused: it could not be kept out of it.
 pub async fn set(
     file: &Path,
     name: &SecretName,
     value: &SecretString,
     recipients: &[String],
     age_identity: &Path,
-) -> Result<(), SecretError> {
+) -> Result<bool, SecretError> {
     let (file, identity, recipients) = (file.to_owned(), age_identity.to_owned(), recipients.to_vec());
     let (name, value) = (name.clone(), value.clone());
     blocking(move || {
         let value = checked(&name, Zeroizing::new(value.expose_secret().as_bytes().to_vec()))?;
+        if value.expose_secret().trim().len() < SECRET_BYTES_MIN {
+            return Err(SecretError::Short { name });
+        }
         let mut values = if file.exists() { read(&file, &identity)? } else { Values::new() };
-        values.insert(name, Zeroizing::new(value.expose_secret().to_owned()));
-        write(&file, &values, &recipients)
+        let replaced = values.insert(name, Zeroizing::new(value.expose_secret().to_owned())).is_some();
+        write(&file, &values, &recipients)?;
+        Ok(replaced)
     })
     .await
 }
@@ -144,9 +149,12 @@ mod tests {
         let recipients = [key.to_public().to_string(), other];
         let name = |text| SecretName::parse(text).unwrap();
         let value = |text: &str| SecretString::from(text.to_owned());
-        set(&file, &name("b"), &value("two ñ"), &recipients, &identity).await.unwrap();
-        set(&file, &name("a"), &value("one"), &recipients, &identity).await.unwrap();
-        set(&file, &name("b"), &value("three"), &recipients, &identity).await.unwrap();
+        assert!(!set(&file, &name("b"), &value("two ñ 2"), &recipients, &identity).await.unwrap());
+        assert!(!set(&file, &name("a"), &value("one1"), &recipients, &identity).await.unwrap());
+        assert!(set(&file, &name("b"), &value("three"), &recipients, &identity).await.unwrap());
+        for short in ["", "abc", "       "] {
+            assert!(set(&file, &name("s"), &value(short), &recipients, &identity).await.is_err(), "{short}");
+        }
         assert_eq!(names(&file, &identity).await.unwrap(), [name("a"), name("b")]);
         let source = SecretSource::Age("secrets.age".into());
         let got = resolve(&name("b"), &source, root.path(), &identity).await.unwrap();
@@ -154,9 +162,9 @@ mod tests {
         assert!(remove(&file, &name("b"), &recipients, &identity).await.unwrap());
         assert!(resolve(&name("b"), &source, root.path(), &identity).await.is_err());
         let bytes = std::fs::read(&file).unwrap();
-        assert!(!bytes.windows(3).any(|window| window == b"one"));
-        assert!(set(&file, &name("c"), &value("x"), &["age1no".into()], &identity).await.is_err());
-        assert!(set(&file, &name("c"), &value("x"), &[], &identity).await.is_err());
+        assert!(!bytes.windows(4).any(|window| window == b"one1"));
+        assert!(set(&file, &name("c"), &value("four"), &["age1no".into()], &identity).await.is_err());
+        assert!(set(&file, &name("c"), &value("four"), &[], &identity).await.is_err());
         assert_eq!(names(&file, &identity).await.unwrap(), [name("a")]);
     }
 }

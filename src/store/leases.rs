@@ -91,6 +91,13 @@ impl Store {
         Ok(Taken::Lease(Lease { run: run.clone(), epoch, owner: owner.to_owned(), until }))
     }
 
+    /// The highest epoch that this database has given; raises nothing.
+    pub async fn last_epoch(&self) -> Result<u64> {
+        let rows = self.database.read("SELECT last FROM epoch_counter WHERE id = 1", Vec::new()).await?;
+        let row = rows.first().ok_or_else(|| StoreError::corrupt("the epoch counter", "it is gone"))?;
+        row.count("last")
+    }
+
     /// Raises the counter of epochs above `least` and returns the epoch that is taken: for a server
     /// that has seen epochs which this database does not remember.
     pub async fn raise_epoch(&self, least: u64) -> Result<u64> {

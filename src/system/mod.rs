@@ -5,4 +5,4 @@ pub mod sheet;
 pub mod sheet_file;
 
 pub use sheet::{Origin, Owner, SystemSheet, VersionProbe};
-pub use sheet_file::{SHEET, parse_sheet};
+pub use sheet_file::{SHEET, parse_sheet, read_sheet};

@@ -68,6 +68,12 @@ pub const SHEET: Shape = Shape::new(
 
 /// Reads a data sheet; everything that is wrong goes to `diagnostics`.
 pub fn parse_sheet(source: &Source, diagnostics: &mut Diagnostics) -> Option<SystemSheet> {
+    let sheet = read_sheet(source, diagnostics)?;
+    (!diagnostics.has_errors_in(source.path())).then_some(sheet)
+}
+
+/// The same, as far as it can be read: what is wrong in one place must not hide what is wrong in another.
+pub fn read_sheet(source: &Source, diagnostics: &mut Diagnostics) -> Option<SystemSheet> {
     let (node, mut decoder) = document::open(source, &SHEET, diagnostics)?;
     let mut checks = Vec::new();
     let mut ids = BTreeSet::new();
@@ -87,25 +93,24 @@ pub fn parse_sheet(source: &Source, diagnostics: &mut Diagnostics) -> Option<Sys
         unit: owner.text("unit"),
         mail: owner.text("mail"),
     });
-    let sheet = SystemSheet {
+    Some(SystemSheet {
         system: SystemName::parse(&node.text("system")?).ok()?,
-        title: node.text("title")?,
+        title: node.text("title").unwrap_or_default(),
         objective: node.text("objective"),
-        origin: match node.text("origin")?.as_str() {
-            "open-source" => Origin::OpenSource,
-            "in-house" => Origin::InHouse,
-            "proprietary" => Origin::Proprietary,
-            _ => return None,
+        origin: match node.text("origin").as_deref() {
+            Some("open-source") => Origin::OpenSource,
+            Some("proprietary") => Origin::Proprietary,
+            // Another word is an error already.
+            _ => Origin::InHouse,
         },
-        licence: node.text("licence")?,
+        licence: node.text("licence").unwrap_or_default(),
         services: node.texts("services"),
         units: node.texts("units"),
         owner: owner.unwrap_or_default(),
         version,
         checks,
         variables,
-    };
-    decoder.finish(sheet)
+    })
 }
 
 fn read_version(decoder: &mut Decoder<'_>, node: &Node) -> Option<VersionProbe> {

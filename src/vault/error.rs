@@ -85,7 +85,7 @@ impl VaultError {
             Self::Stranger(_) => "add the control host's recipient to `vault.recipients`",
             Self::Damaged { .. } => "take a new backup, and look at the vault's disk",
             Self::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                "make room in the vault, or lower `keep` in the backup playbook"
+                "make room on that disk; in the vault, `keep` of the backup playbook says how many stay"
             }
             _ => return None,
         };

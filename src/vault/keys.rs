@@ -29,8 +29,13 @@ pub async fn write_identity(path: &Path, identity: &SecretString) -> Result<(), 
     blocking(move || {
         let mut file = folder::create(&path)?;
         let bad = |error| VaultError::file("write", &path, error);
-        writeln!(file, "{}", secrecy::ExposeSecret::expose_secret(&identity)).map_err(bad)?;
-        file.sync_all().map_err(bad)
+        let written = writeln!(file, "{}", secrecy::ExposeSecret::expose_secret(&identity));
+        let written = written.and_then(|()| file.sync_all());
+        if written.is_err() {
+            // Half a key opens nothing, and would stand in the way of a whole one.
+            let _ = std::fs::remove_file(&path);
+        }
+        written.map_err(bad)
     })
     .await
 }

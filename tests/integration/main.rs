@@ -13,6 +13,7 @@ mod approve;
 mod architecture;
 mod demo;
 mod documents;
+mod input;
 mod lab;
 mod modules;
 mod procedure;

@@ -24,8 +24,16 @@ const FREE_BYTES_MIN: u64 = 256 << 20;
 /// How long the ledger may take; a longer one is proven by `esclusa audit verify`.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Looks at everything here.
-pub async fn look(read: &Read, environment: &Environment) -> Vec<Finding> {
+/// This project's store, as servers remember it.
+pub struct Own {
+    /// Its id.
+    pub store: String,
+    /// The highest epoch that it has given.
+    pub epoch: u64,
+}
+
+/// Looks at everything here; the store is there once something has run.
+pub async fn look(read: &Read, environment: &Environment) -> (Vec<Finding>, Option<Own>) {
     let mut findings = space(read);
     let store = match database(read).await {
         Ok((store, finding)) => {
@@ -42,10 +50,17 @@ pub async fn look(read: &Read, environment: &Environment) -> Vec<Finding> {
     let person = read.people.by_account(&project::account());
     findings.push(caller(person));
     findings.extend(gate(read, environment, person, store.as_ref()).await);
-    if let Some(store) = store {
-        store.close().await;
-    }
-    findings
+    let Some(store) = store else { return (findings, None) };
+    let own = match store.last_epoch().await {
+        Ok(epoch) => Some(Own { store: store.id().to_owned(), epoch }),
+        Err(error) => {
+            let advice = "keep everything as it is, and see `esclusa audit verify`";
+            findings.push(Finding::bad(HERE, "database", whole(&error), advice));
+            None
+        }
+    };
+    store.close().await;
+    (findings, own)
 }
 
 /// What went wrong, with its cause.

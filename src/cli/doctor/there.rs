@@ -1,8 +1,12 @@
 //! What is needed on the servers: all are asked at once.
 
-use super::{Finding, Verdict, here::whole, needs::Needs};
+use super::{
+    Finding, Verdict,
+    here::{Own, whole},
+    needs::Needs,
+};
 use crate::{
-    cli::project::Read,
+    cli::{project::Read, server},
     executor,
     inventory::Environment,
     model::{Answer, Become, Language, RunAs, Script, Server, script::command_line},
@@ -24,16 +28,28 @@ const FREE_KIB_MIN: u64 = 256 << 10;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Looks at every server; says whether one could not be reached.
-pub async fn look(read: &Read, environment: &Environment, needs: &Needs) -> (Vec<Finding>, bool) {
+pub async fn look(
+    read: &Read,
+    environment: &Environment,
+    needs: &Needs,
+    own: Option<&Own>,
+) -> (Vec<Finding>, bool) {
     let options = executor::options(&read.root, &read.project);
     let parallel = usize::try_from(read.project.parallel).unwrap_or(10).max(1);
-    let looks = environment.servers.values().map(|server| one(read, server, needs, &options));
+    let looks =
+        environment.servers.values().map(|server| one(read, (environment, server), needs, own, &options));
     let all: Vec<(Vec<Finding>, bool)> = futures_util::stream::iter(looks).buffered(parallel).collect().await;
     let unreachable = all.iter().any(|(_, unreachable)| *unreachable);
     (all.into_iter().flat_map(|(findings, _)| findings).collect(), unreachable)
 }
 
-async fn one(read: &Read, server: &Server, needs: &Needs, options: &Options) -> (Vec<Finding>, bool) {
+async fn one(
+    read: &Read,
+    (environment, server): (&Environment, &Server),
+    needs: &Needs,
+    own: Option<&Own>,
+    options: &Options,
+) -> (Vec<Finding>, bool) {
     let place = server.name.as_str();
     let credentials = match credentials(read, server).await {
         Ok(credentials) => credentials,
@@ -64,6 +80,7 @@ async fn one(read: &Read, server: &Server, needs: &Needs, options: &Options) -> 
     let user = facts.get("user").and_then(|user| user.scalar()).unwrap_or_default();
     findings.push(Finding::good(place, "login", format!("as {}", escape::visible(&user))));
     findings.push(sudo(&session, server).await);
+    findings.push(owner(&session, server, environment, own).await);
     findings.extend(inside(&session, server, needs).await);
     session.close().await;
     (findings, false)
@@ -108,6 +125,42 @@ async fn sudo(session: &Session, server: &Server) -> Finding {
         (Err(error), _) => {
             let advice = error.hint().unwrap_or_else(|| "look at the server's sudoers".to_owned());
             Finding::bad(place, "root", whole(&error), advice)
+        }
+    }
+}
+
+/// Whose the server is: what another store has, or a later state of this one, refuses this store's runs.
+async fn owner(session: &Session, server: &Server, environment: &Environment, own: Option<&Own>) -> Finding {
+    let place = server.name.as_str();
+    let adopt = format!("esclusa server adopt {place} --env {} --reason TEXT", environment.name);
+    let held = match server::held(session, server).await {
+        Ok(Some(held)) => held,
+        Ok(None) => return Finding::good(place, "store", "no store has changed it yet"),
+        Err(error) => {
+            let finding = Finding::new(place, "store", Verdict::Unknown, error.words);
+            return error.hints.into_iter().fold(finding, Finding::advice);
+        }
+    };
+    match (held, own) {
+        ((store, epoch), Some(own)) if store == own.store && epoch <= own.epoch => {
+            Finding::good(place, "store", format!("belongs to this store, epoch {epoch}"))
+        }
+        ((store, epoch), Some(own)) if store == own.store => Finding::bad(
+            place,
+            "store",
+            format!("remembers epoch {epoch} of this store, whose database is at {} only", own.epoch),
+            format!("the database is older than what it has done: bring the newest one back, or `{adopt}`"),
+        ),
+        ((store, _), own) => {
+            let store = escape::capped(&store, 64);
+            let here =
+                if own.is_some() { "another store" } else { "a store, and this project has none open" };
+            Finding::bad(
+                place,
+                "store",
+                format!("belongs to {here}: {store}"),
+                format!("use the project whose database that is; if it is gone for good, `{adopt}`"),
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::look::Found;
 use crate::{
     cli::project::account,
-    model::{PersonName, SystemName, slug},
+    model::{Language, PersonName, SystemName, slug},
 };
 
 /// What the files are filled with.
@@ -16,6 +16,8 @@ pub struct Start<'a> {
     pub control: &'a str,
     /// The recovery key's recipient.
     pub recovery: &'a str,
+    /// The language of what people read: names of steps, reasons, descriptions.
+    pub language: Language,
 }
 
 const PROJECT: [(&str, &str); 3] = [
@@ -29,6 +31,33 @@ const SYSTEM: [(&str, &str); 4] = [
     ("install.yaml", include_str!("templates/install.yaml")),
     ("update.yaml", include_str!("templates/update.yaml")),
     ("backup.yaml", include_str!("templates/backup.yaml")),
+];
+
+/// What people read, by its gap, in English and in Spanish.
+const WORDS: [(&str, &str, &str); 11] = [
+    ("@INSTITUTION@", "PLACEHOLDER Institution", "PLACEHOLDER Institución"),
+    ("@DIRECTOR@", "PLACEHOLDER Director", "PLACEHOLDER Director"),
+    ("@OBJECTIVE@", "PLACEHOLDER what it is for", "PLACEHOLDER para qué sirve"),
+    ("@UNIT@", "PLACEHOLDER unit", "PLACEHOLDER dependencia"),
+    ("@VERSION_INPUT@", "The version to install", "La versión que se instala"),
+    ("@MAKE_FOLDER@", "Make the folder", "Crear la carpeta"),
+    ("@SAY_VERSION@", "Say which version it is", "Decir qué versión es"),
+    (
+        "@PACKAGES_NOTE@",
+        "PLACEHOLDER: the system comes with no packages of the server",
+        "PLACEHOLDER: el sistema no trae paquetes del servidor",
+    ),
+    (
+        "@CONFIGURATION_NOTE@",
+        "PLACEHOLDER: the configuration lies in the system's folder",
+        "PLACEHOLDER: la configuración está en la carpeta del sistema",
+    ),
+    (
+        "@DATABASES_NOTE@",
+        "PLACEHOLDER: the system has no database",
+        "PLACEHOLDER: el sistema no tiene base de datos",
+    ),
+    ("@LANGUAGE@", "en", "es"),
 ];
 
 impl Start<'_> {
@@ -64,7 +93,6 @@ impl Start<'_> {
             None => "    # keys: ssh-ed25519 AAAA…   # no public key was found in ~/.ssh".to_owned(),
         };
         let fills = [
-            ("@INSTITUTION@", "PLACEHOLDER Institution".to_owned()),
             ("@ZONE@", zone()),
             ("@CONTROL@", self.control.to_owned()),
             ("@RECOVERY@", self.recovery.to_owned()),
@@ -75,7 +103,11 @@ impl Start<'_> {
             ("@KEYS@", keys),
             ("@SYSTEM@", self.system.to_string()),
         ];
-        fills.iter().fold(text.to_owned(), |text, (gap, fill)| text.replace(gap, fill))
+        let words = WORDS.iter().map(|(gap, english, spanish)| match self.language {
+            Language::En => (*gap, (*english).to_owned()),
+            Language::Es => (*gap, (*spanish).to_owned()),
+        });
+        words.chain(fills).fold(text.to_owned(), |text, (gap, fill)| text.replace(gap, &fill))
     }
 }
 

@@ -45,11 +45,9 @@ pub fn parse(site: &Site, path: &str) -> Result<Parsed, ExecutorError> {
     let files = ProjectFiles::new(&site.root);
     let mut diagnostics = Diagnostics::default();
     let parsed = Source::read(&files, path, &mut diagnostics)
-        .and_then(|source| procedure::parse_procedure(&source, &files, &mut diagnostics));
-    if let Some(parsed) = &parsed {
-        for finding in procedure::lint(&parsed.procedure, Some(&site.people)) {
-            diagnostics.push(parsed.diagnostic(&finding));
-        }
+        .and_then(|source| procedure::read_procedure(&source, &files, &mut diagnostics));
+    for finding in parsed.iter().flat_map(|parsed| parsed.findings(Some(&site.people))) {
+        diagnostics.push(finding);
     }
     match parsed {
         Some(parsed) if !diagnostics.has_errors() => Ok(parsed),

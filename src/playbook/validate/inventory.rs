@@ -8,31 +8,37 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks the inventory against people and secrets: gates that nobody can satisfy, unknown secrets,
-/// groups that disagree.
+/// Checks the inventory against people and secrets, where these could be read: gates that nobody can
+/// satisfy, unknown secrets, groups that disagree. The inventory may have faults itself, which
+/// `diagnostics` holds: what hangs on them is not told.
 pub fn check_inventory(
     source: &Source,
     inventory: &Inventory,
-    people: &People,
-    project: &Project,
+    people: Option<&People>,
+    project: Option<&Project>,
     diagnostics: &mut Diagnostics,
 ) {
     let Ok(tree) = yaml::parse(source) else { return };
     check_variable_templates(source, &tree, diagnostics);
-    let secrets: Vec<&str> = project.secrets.keys().map(|name| name.as_str()).collect();
+    let secrets: Option<Vec<&str>> =
+        project.map(|project| project.secrets.keys().map(|name| name.as_str()).collect());
     for (key, entry) in tree.entries_of("environments") {
         let Some(environment) = inventory.environments.iter().find(|one| one.name.as_str() == key.text)
         else {
             continue;
         };
-        check_gate(source, entry, key.span, environment, people, diagnostics);
+        let faulty = |node: &Node| diagnostics.has_errors_within(source.path(), node.span);
+        let policy_is_known = !entry.get("policy").is_some_and(faulty) && entry.get("kind").is_some();
+        if let Some(people) = people.filter(|_| policy_is_known) {
+            check_gate(source, entry, key.span, environment, people, diagnostics);
+        }
         for (name, server) in entry.entries_of("servers") {
             let mut decoder = Decoder::new(source, diagnostics);
             for word in ["sudo_password", "password", "passphrase"] {
                 let Some(at) = server.get(word) else { continue };
                 let secret = at.scalar().unwrap_or_default();
-                if !secrets.contains(&secret) {
-                    decoder.unknown(at.span, "secret", secret, &secrets);
+                if let Some(secrets) = secrets.as_ref().filter(|secrets| !secrets.contains(&secret)) {
+                    decoder.unknown(at.span, "secret", secret, secrets);
                 }
             }
             let known = environment.servers.values().find(|one| one.name.as_str() == name.text);
@@ -50,6 +56,9 @@ pub fn check_inventory(
 pub fn check_vault(source: &Source, project: &Project, inventory: &Inventory, diagnostics: &mut Diagnostics) {
     let keys: BTreeSet<&str> = project.vault.recipients.iter().map(|key| key.trim()).collect();
     let Some(vault) = yaml::parse(source).ok().and_then(|tree| tree.get("vault").cloned()) else { return };
+    if diagnostics.has_errors_within(source.path(), vault.span) {
+        return;
+    }
     let span = vault.get("recipients").map_or(vault.span, |recipients| recipients.span);
     let production =
         inventory.environments.iter().find(|environment| environment.kind == EnvironmentKind::Production);

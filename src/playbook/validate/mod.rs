@@ -1,10 +1,12 @@
 //! What can be known about a project without a server: names, files, rules that nobody can satisfy.
 
 pub mod inventory;
+pub mod placeholders;
 pub mod selectors;
 pub mod sheets;
 
 pub use inventory::{check_inventory, check_variable_templates, check_vault};
+pub use placeholders::check_placeholders;
 pub use selectors::check_selectors;
 pub use sheets::{check_backup, check_sheet};
 
@@ -33,6 +35,8 @@ pub struct World<'a> {
     pub inventory: &'a Inventory,
     /// The system's data sheet, where it could be read.
     pub sheet: Option<&'a SystemSheet>,
+    /// Whether the variables of the data sheet are known: it is good, or there is none.
+    pub sheet_is_known: bool,
     /// Whether the system has a backup playbook, be it a good one or not.
     pub has_backup: bool,
     /// The files of the project.
@@ -44,8 +48,12 @@ pub fn check_playbook(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diag
     check_head(parsed, world, diagnostics);
     check_selectors(&parsed.source, &parsed.node, world.inventory, diagnostics);
     let servers = servers(parsed, world);
-    check_values(parsed, &servers, diagnostics);
-    let mut registered: BTreeSet<&str> = BTreeSet::new();
+    if world.sheet_is_known {
+        check_values(parsed, &servers, diagnostics);
+    }
+    let mut registered: BTreeSet<&str> = parsed.reading.registers.iter().map(String::as_str).collect();
+    // A name that is not found may be one of those that could not be read.
+    let names_are_known = world.sheet_is_known && parsed.reading.every_register;
     let steps = parsed.playbook.steps.iter().zip(&parsed.steps);
     for (step, place) in steps.chain(parsed.playbook.handlers.iter().zip(&parsed.handlers)) {
         if place.source.path() != parsed.source.path() {
@@ -56,7 +64,9 @@ pub fn check_playbook(parsed: &Parsed, world: &World<'_>, diagnostics: &mut Diag
         for one in &uses {
             check_namespaces(one, parsed, world, diagnostics);
         }
-        check_variables(step, &uses, &registered, &servers, diagnostics);
+        if names_are_known {
+            check_variables(step, &uses, &registered, &servers, diagnostics);
+        }
         registered.extend(step.register.as_deref());
     }
 }
@@ -328,9 +338,13 @@ fn check_namespaces(one: &Use, parsed: &Parsed, world: &World<'_>, diagnostics: 
             };
             decoder.error(span, format!("the secret `{name}` {what}"), help);
         }
-        ("artifacts", Some(name)) if !parsed.playbook.artifacts.contains_key(name) => {
-            let known: Vec<&str> = parsed.playbook.artifacts.keys().map(String::as_str).collect();
-            decoder.unknown(span, "artifact", name, &known);
+        ("artifacts", Some(name)) => {
+            // An artifact with a fault is known all the same.
+            let written = parsed.node.entries_of("artifacts");
+            let known: Vec<&str> = written.iter().map(|(key, _)| key.text.as_str()).collect();
+            if !known.contains(&name) {
+                decoder.unknown(span, "artifact", name, &known);
+            }
         }
         ("inputs", Some(name)) if !parsed.playbook.inputs.contains_key(name) => {
             let known: Vec<&str> = parsed.playbook.inputs.keys().map(String::as_str).collect();

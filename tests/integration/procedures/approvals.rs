@@ -57,7 +57,7 @@ fn an_approval_is_a_run_of_this_system_whose_gate_was_approved() {
         assert!(words.contains(why) && words.contains("--field approval=RUN"), "{approval}: {words}");
     }
     let missing = office.try_as("luis", &["do", &install, "--field", "unit=Library"]);
-    assert!(text(&missing.stderr).contains("names an approval, and there is none"), "{missing:?}");
+    assert!(text(&missing.stderr).contains("the field `approval` is missing"), "{missing:?}");
     assert_eq!(office.journal(&install), before);
 
     office.done_as("ana", &["do", &bought, "--answer", "yes", "--reason", "yes"]);

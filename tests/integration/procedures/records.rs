@@ -69,7 +69,7 @@ fn an_activity_that_searches_keeps_what_was_found_and_is_refused_without() {
     let id = run_of(&office);
     let before = office.journal(&id);
     for (words, why) in [
-        (&PAPER[..], "search with `esclusa do 3.2.1-04 --search"),
+        (&PAPER[..], "nothing was searched in the catalogue\nhint: --reason"),
         (&["--search", "..."], "has no word to search for"),
         (&["--field", "search=aa", "--attach", "paper.txt"], "is not given by hand"),
     ] {
