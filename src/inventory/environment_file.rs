@@ -1,7 +1,7 @@
 //! Reading the inventory.
 
 use super::{
-    Environment, Inventory,
+    Environment, Inventory, jumps,
     policy_file::{self, POLICY},
     ssh_key,
     variables::read_variables,
@@ -30,7 +30,11 @@ const SERVER: Shape = Shape::new(
             "Private key file, `~` allowed; a relative one lies in the project's folder.",
         ),
         Field::optional("passphrase", Kind::Name, "Secret with the passphrase of the private key file."),
-        Field::optional("jump", Kind::Text, "Server of the inventory, or SSH host, to go through."),
+        Field::optional(
+            "jump",
+            Kind::Text,
+            "Server of the inventory to go through, or SSH hosts: `user@host:port`, separated by commas.",
+        ),
         Field::optional("host_key", Kind::Texts, "Pinned public keys: `ssh-ed25519 AAAA…`."),
         Field::optional("groups", Kind::List(&Kind::Name), "What it is for."),
         Field::optional("variables", Kind::Map(&Kind::Any), "Its own variables."),
@@ -88,6 +92,7 @@ pub fn parse_inventory(source: &Source, zone: &str, diagnostics: &mut Diagnostic
         environments.push(environment);
     }
     ambiguous_names(&mut decoder, &node, &environments);
+    jumps::check(&mut decoder, &node, &environments);
     decoder.finish(Inventory { environments })
 }
 
@@ -191,30 +196,6 @@ fn ambiguous_names(decoder: &mut Decoder<'_>, node: &Node, environments: &[Envir
             let message =
                 format!("the environment `{}` is called like a group or a word of selectors", key.text);
             decoder.error(key.span, message, "a selector could not tell them apart; rename one");
-        }
-    }
-    jumps(decoder, node, environments);
-}
-
-/// A jump may name a host of the SSH configuration, but never the server itself.
-fn jumps(decoder: &mut Decoder<'_>, node: &Node, environments: &[Environment]) {
-    let jump: HashMap<&str, &str> = environments
-        .iter()
-        .flat_map(|environment| environment.servers.values())
-        .filter_map(|server| Some((server.name.as_str(), server.jump.as_deref()?)))
-        .collect();
-    for (_, entry) in node.entries_of("environments") {
-        for (name, server) in entry.entries_of("servers") {
-            let Some(at) = server.get("jump") else { continue };
-            let mut next = jump.get(name.text.as_str()).copied();
-            for _ in 0..8 {
-                next = next.filter(|next| *next != name.text).and_then(|next| jump.get(next).copied());
-            }
-            let own = jump.get(name.text.as_str()).copied() == Some(name.text.as_str());
-            if own || next.is_some() {
-                let message = format!("the jumps of `{}` never end", name.text);
-                decoder.error(at.span, message, "remove one of the `jump` keys of the circle");
-            }
         }
     }
 }

@@ -16,6 +16,18 @@ pub enum TransportError {
         /// What the network said.
         cause: String,
     },
+    /// The way to a server ends at a jump server before it; nothing was done on the server.
+    #[error("server `{server}` lies behind `{hop}`: {error}")]
+    Jump {
+        /// The server that was to be reached.
+        server: ServerName,
+        /// The jump server: its name in the inventory, or what the SSH configuration was asked for.
+        hop: String,
+        /// Whether it is a server of the inventory.
+        listed: bool,
+        /// What is wrong there.
+        error: Box<TransportError>,
+    },
     /// The line broke after something was sent: what happened is to be asked of the server.
     #[error("the line to server `{server}` was lost: {cause}")]
     Lost {
@@ -211,10 +223,25 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// What is wrong, and the jump server where it is, if it is one.
+    #[must_use]
+    pub fn place(&self) -> (&Self, Option<&str>) {
+        match self {
+            Self::Jump { hop, error, .. } => (error, Some(hop)),
+            other => (other, None),
+        }
+    }
+
     /// Whether the login was refused while a key file stayed closed, for want of its passphrase.
     #[must_use]
     pub fn wants_passphrase(&self) -> bool {
-        matches!(self, Self::LoginRefused { tried, .. } if tried.contains(super::auth::LOCKED))
+        matches!(self.place().0, Self::LoginRefused { tried, .. } if tried.contains(super::auth::LOCKED))
+    }
+
+    /// Whether trying again after a while may help: nobody has to mend anything first.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self.place().0, Self::Lost { .. } | Self::Unreachable { .. })
     }
 
     /// Whether it is certain that nothing was done on the server.
@@ -240,6 +267,8 @@ impl TransportError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Jump { hop, listed: false, error, .. } => return host_hint(hop, error),
+            Self::Jump { error, .. } => return error.hint(),
             Self::UnknownHostKey { server, .. } => format!(
                 "compare the fingerprint with the one shown on the server's console, then pin it with `esclusa trust {server}`"
             ),
@@ -268,4 +297,25 @@ impl TransportError {
         };
         Some(hint)
     }
+}
+
+/// What to do about a jump server that the inventory does not have.
+fn host_hint(hop: &str, error: &TransportError) -> Option<String> {
+    // With a port, `ssh` takes it in this form alone.
+    let address =
+        if hop.contains(':') && !hop.contains("//") { format!("ssh://{hop}") } else { hop.to_owned() };
+    Some(match error {
+        TransportError::UnknownHostKey { .. } => format!(
+            "compare the fingerprint with the one on its console while you connect once with `ssh {address}`, or make \
+             it a server of the inventory and pin its key with `esclusa trust`"
+        ),
+        TransportError::ChangedHostKey { .. } => {
+            "if it was installed again, replace its line in that file; otherwise somebody may be in between"
+                .to_owned()
+        }
+        TransportError::Unreachable { .. } => format!(
+            "`{hop}` is no server of the inventory, so the SSH configuration says where it is; `ssh -v {address}` shows more"
+        ),
+        other => return other.hint(),
+    })
 }

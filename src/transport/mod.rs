@@ -1,9 +1,9 @@
 //! SSH: connections, the persistent shell, detached units, streams.
 //!
 //! ```text
-//! options, config ─▶ connect (host keys, login, jumps) ─▶ Session ─┬─ shell: frames in, replies out
-//!                                                                  ├─ stream: a second connection for bulk
-//!                                                                  └─ forward: a TCP connection from the server
+//! options, config ─▶ way (jump servers) ─▶ connect (host keys, login) ─▶ Session ─┬─ shell: frames in, replies out
+//!                    bridge: their lines, shared                                  ├─ stream: a second connection
+//!                                                                                 └─ forward: TCP from the server
 //! ```
 //!
 //! What this folder promises: a host key is always checked; what was sent and not answered is
@@ -12,6 +12,7 @@
 //! databases or people. `russh` is used nowhere else.
 
 mod auth;
+mod bridge;
 mod channel;
 mod config;
 mod connect;
@@ -29,7 +30,9 @@ mod shell;
 mod stream;
 mod text;
 mod tunnel;
+mod way;
 
+pub use bridge::Bridges;
 pub use connect::fetch_host_keys;
 pub use error::TransportError;
 pub use frame::{Frame, Refusal, Reply, UnitId, UnitState, Work};
@@ -39,3 +42,4 @@ pub use options::{ConfigSource, Credentials, Options};
 pub use session::Session;
 pub use stream::StreamEnd;
 pub use tunnel::Tunnel;
+pub use way::{Jump, Way};

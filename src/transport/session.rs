@@ -7,7 +7,8 @@ use super::options::{Credentials, Options};
 use super::protocol::{self, Raw};
 use super::shell::{Request, Shell, Sudo, said};
 use super::tunnel::Tunnel;
-use super::{TransportError, facts, text};
+use super::way::Way;
+use super::{TransportError, bridge, facts, text};
 use crate::model::{Answer, Become, RunAs, RunId, Server, Status, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// An open session with one server. Everything takes `&self`; share it in an `Arc`.
 pub struct Session {
     pub(super) server: Server,
-    pub(super) jump: Option<Server>,
+    pub(super) way: Way,
     pub(super) credentials: Credentials,
     pub(super) options: Options,
     connection: Connection,
@@ -56,18 +57,19 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// Connects, checks the host key, logs in, opens the login shell and reads the facts.
     ///
-    /// `jump` is the inventory's server of that name; without it `server.jump` and the SSH
+    /// `way` has the inventory's servers that lie before it; without any, `server.jump` and the SSH
     /// configuration's `ProxyJump` are names of the SSH configuration.
     ///
     /// # Errors
-    /// Nothing was done on the server, whatever the error.
+    /// Nothing was done on the server, whatever the error. [`TransportError::Jump`] names the jump
+    /// server that the way ended at.
     pub async fn connect(
         server: &Server,
-        jump: Option<&Server>,
+        way: &Way,
         credentials: &Credentials,
         options: &Options,
     ) -> Result<Self, TransportError> {
-        let connection = connect::connect(server, jump, credentials, options, Purpose::Shell).await?;
+        let connection = connect::connect(server, way, credentials, options, Purpose::Shell).await?;
         let channels = Arc::new(Semaphore::new(CHANNELS_MAX - SHELLS_MAX));
         let line = exec(&connection.client, server, "exec sh -s", Line::drained).await?;
         let mut shell = Shell::open(&server.name, line, None).await?;
@@ -81,7 +83,7 @@ impl Session {
         shell.exchange(vec![request], &mut seen).await.map_err(|error| unreachable(server, error))?;
         Ok(Self {
             server: server.clone(),
-            jump: jump.cloned(),
+            way: way.clone(),
             credentials: credentials.clone(),
             options: options.clone(),
             connection,
@@ -98,6 +100,12 @@ impl Session {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// The jump servers that the line goes through, the nearest to here first.
+    #[must_use]
+    pub fn jumps(&self) -> Vec<String> {
+        self.connection.through.as_ref().map(|bridge| bridge.stations()).unwrap_or_default()
     }
 
     /// What the server is, as it was when connecting: `os`, `os_version`, `os_name`, `arch`,
@@ -159,7 +167,9 @@ impl Session {
             }
             let went_well =
                 replies.iter().all(|reply| matches!(reply, Reply::Answered(a) if a.status.success()));
-            self.run_group(place, group, went_well, &mut replies, seen).await?;
+            if let Err(error) = self.run_group(place, group, went_well, &mut replies, seen).await {
+                return Err(self.blame(error).await);
+            }
         }
         Ok(replies)
     }
@@ -337,6 +347,11 @@ impl Session {
         self.channels.clone().acquire_owned().await.map_err(|_| self.lost("the session is closed"))
     }
 
+    /// Names the jump server whose line was cut, where one was.
+    pub(super) async fn blame(&self, error: TransportError) -> TransportError {
+        bridge::blame(error, self.connection.through.as_ref()).await
+    }
+
     pub(super) fn lost(&self, cause: &str) -> TransportError {
         TransportError::Lost { server: self.server.name.clone(), cause: cause.to_owned() }
     }
@@ -411,7 +426,9 @@ impl Session {
             answer = Some(raw);
             Ok(())
         };
-        shell.exchange(vec![request], &mut seen).await?;
+        if let Err(error) = shell.exchange(vec![request], &mut seen).await {
+            return Err(self.blame(error).await);
+        }
         answer.ok_or_else(|| self.lost("no answer"))
     }
 }

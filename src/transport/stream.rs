@@ -67,7 +67,7 @@ impl Session {
             }
         }
         sink.flush().await.map_err(|error| self.local(&error))?;
-        let status = status.ok_or_else(|| self.lost("the stream ended without a status"))?;
+        let Some(status) = status else { return Err(self.without_status().await) };
         Ok(StreamEnd { status, stderr: stream.stderr, bytes })
     }
 
@@ -115,7 +115,7 @@ impl Session {
                 () = &mut receive => {}
             }
         }
-        let status = answer.status.ok_or_else(|| self.lost("the stream ended without a status"))?;
+        let Some(status) = answer.status else { return Err(self.without_status().await) };
         let (stdout, stderr, truncated) = (answer.stdout, answer.stderr, answer.truncated);
         Ok(Answer { status, stdout, stderr, truncated })
     }
@@ -169,14 +169,9 @@ impl Session {
             let cause = said(&raw.stdout);
             return Err(TransportError::Shell { server: self.server.name.clone(), cause });
         }
-        let connection = connect::connect(
-            &self.server,
-            self.jump.as_ref(),
-            &self.credentials,
-            &self.options,
-            Purpose::Bulk,
-        )
-        .await?;
+        let connection =
+            connect::connect(&self.server, &self.way, &self.credentials, &self.options, Purpose::Bulk)
+                .await?;
         let sudo = self.sudo(format!("{id}-ready"), true);
         let command = format!("sh {}", crate::model::script::quote(&path));
         let command = if place == Place::Root { sudo.command(&command) } else { format!("exec {command}") };
@@ -192,6 +187,10 @@ impl Session {
             Err(_) => return Err(self.lost("a stream does not start")),
         }
         Ok(Stream { line, stdout, stderr, _connection: connection })
+    }
+
+    async fn without_status(&self) -> TransportError {
+        self.blame(self.lost("the stream ended without a status")).await
     }
 
     fn local(&self, error: &std::io::Error) -> TransportError {

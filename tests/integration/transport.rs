@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod asked;
+mod behind;
+mod jumps;
 
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
 use esclusa::transport::*;
+use jumps::through;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -178,7 +181,7 @@ fn sshd(more: &str) -> Option<Place> {
 
 impl Place {
     async fn connect(&self) -> Result<Session, TransportError> {
-        Session::connect(&self.server, None, &Credentials::default(), &self.options).await
+        Session::connect(&self.server, &Way::default(), &Credentials::default(), &self.options).await
     }
 
     async fn guarded(&self) -> Session {
@@ -470,7 +473,8 @@ async fn two_sessions_that_send_the_same_unit_at_once_run_it_once() {
     let mut other = place.server.clone();
     other.name = ServerName::parse("other").unwrap();
     let first = place.guarded().await;
-    let second = Session::connect(&other, None, &Credentials::default(), &place.options).await.unwrap();
+    let second =
+        Session::connect(&other, &Way::default(), &Credentials::default(), &place.options).await.unwrap();
     second.guard("store-1", 1, false).await.unwrap();
     let frame = unit(&id, "echo once >>count; sleep 0.3");
     let (one, two) = tokio::join!(first.run(vec![frame.clone()]), second.run(vec![frame]));
@@ -973,7 +977,7 @@ async fn a_host_known_by_its_rsa_key_alone_shows_that_key() {
         place.server.host_keys = vec![HostKey(bare(&read(place.path(file))))];
         place.connect().await.unwrap();
     }
-    let keys = fetch_host_keys(&place.server, None, &place.options).await.unwrap();
+    let keys = fetch_host_keys(&place.server, &Way::default(), &place.options).await.unwrap();
     let mut expected: Vec<HostKey> = ["rsa.pub", "ecdsa.pub", "host.pub"]
         .iter()
         .map(|file| HostKey(bare(&read(place.path(file)))))
@@ -1046,7 +1050,7 @@ async fn keys_passphrases_and_certificates_log_in() {
         assert!(error.to_string().contains("it needs a passphrase"), "{error}");
         for (phrase, right) in [("wrong one", false), ("open sesame", true)] {
             let credentials = Credentials { passphrase: Some(phrase.into()), ..Credentials::default() };
-            let result = Session::connect(&place.server, None, &credentials, &place.options).await;
+            let result = Session::connect(&place.server, &Way::default(), &credentials, &place.options).await;
             assert_eq!(result.is_ok(), right, "{kind} {phrase}");
             assert!(!format!("{result:?}{credentials:?}").contains(phrase));
         }
@@ -1173,7 +1177,7 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
     std::fs::copy(place.path(".ssh/id_ed25519.pub"), jump.path("authorized")).unwrap();
     // A server of the inventory.
     let session =
-        Session::connect(&place.server, Some(&jump.server), &Credentials::default(), &place.options)
+        Session::connect(&place.server, &through(&[&jump]), &Credentials::default(), &place.options)
             .await
             .unwrap();
     let started = Instant::now();
@@ -1187,10 +1191,11 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
     // Its key is checked like any other.
     let mut wrong = jump.server.clone();
     wrong.host_keys = place.server.host_keys.clone();
-    let error = Session::connect(&place.server, Some(&wrong), &Credentials::default(), &place.options)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, TransportError::ChangedHostKey { .. }), "{error}");
+    let way =
+        Way { jumps: vec![Jump { server: wrong, credentials: Credentials::default() }], ..Way::default() };
+    let error =
+        Session::connect(&place.server, &way, &Credentials::default(), &place.options).await.unwrap_err();
+    assert!(matches!(error.place(), (TransportError::ChangedHostKey { .. }, Some("openssh"))), "{error}");
     // A chain of names of the SSH configuration: through the jump twice.
     let port = jump.server.port.unwrap();
     let key = bare(&read(jump.path("host.pub")));
@@ -1289,8 +1294,9 @@ async fn passwords_are_sent_where_keys_are_not_accepted() {
         place.server.host_keys = vec![HostKey(bare(&public))];
         for (password, right) in [(None, false), (Some("wrong"), false), (Some("right"), true)] {
             let credentials = Credentials { password: password.map(Into::into), ..Credentials::default() };
-            let error =
-                Session::connect(&place.server, None, &credentials, &place.options).await.unwrap_err();
+            let error = Session::connect(&place.server, &Way::default(), &credentials, &place.options)
+                .await
+                .unwrap_err();
             // Who is let in finds a server that opens no channel.
             assert_eq!(
                 !matches!(error, TransportError::LoginRefused { .. }),
@@ -1347,7 +1353,8 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
     for (behaviour, password, expected) in table {
         let place = with_sudo(behaviour).await;
         let credentials = Credentials { sudo_password: password.map(Into::into), ..Credentials::default() };
-        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let session =
+            Session::connect(&place.server, &Way::default(), &credentials, &place.options).await.unwrap();
         let root = |text: &str| Frame::ask(RunAs::Root, Script::new(text));
         let frames = vec![root("echo \"root=$AS_ROOT\"; cat"), root("env | grep -c word")];
         let got = match session.run(frames).await {
@@ -1434,7 +1441,8 @@ async fn the_real_sudo_gives_a_root_shell() {
     place.server.name = ServerName::parse("sudo-test").unwrap();
     for (word, right) in [(Some("wrong"), false), (None, false), (Some(password), true)] {
         let credentials = Credentials { sudo_password: word.map(Into::into), ..Credentials::default() };
-        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let session =
+            Session::connect(&place.server, &Way::default(), &credentials, &place.options).await.unwrap();
         let frames = vec![
             Frame::ask(RunAs::Root, Script::new("id -un; echo $HOME; cat")),
             ask("id -un"),
