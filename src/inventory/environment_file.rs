@@ -21,7 +21,11 @@ const SERVER: Shape = Shape::new(
         Field::required("address", Kind::Text, "Host name, IP address, or a name of the SSH configuration."),
         Field::optional("port", Kind::Integer(1, 65_535), "TCP port; the SSH configuration's, or 22."),
         Field::optional("user", Kind::Text, "Login name."),
-        Field::optional("become", Kind::Word(&["no", "sudo"]), "How steps become root, `no` by default."),
+        Field::optional(
+            "become",
+            Kind::Word(&["no", "sudo", "doas"]),
+            "How steps become root, `no` by default.",
+        ),
         Field::optional("sudo_password", Kind::Name, "Secret with the password that sudo asks for."),
         Field::optional("password", Kind::Name, "Secret with the password of the login."),
         Field::optional(
@@ -161,7 +165,11 @@ fn read_server(decoder: &mut Decoder<'_>, key: &Key, node: &Node) -> Option<Serv
         address: node.text("address")?,
         port: node.number("port"),
         user: node.text("user"),
-        escalation: if node.text("become").as_deref() == Some("sudo") { Become::Sudo } else { Become::No },
+        escalation: match node.text("become").as_deref() {
+            Some("sudo") => Become::Sudo,
+            Some("doas") => Become::Doas,
+            _ => Become::No,
+        },
         sudo_password: secret("sudo_password"),
         password: secret("password"),
         identity_file: node.text("identity_file"),

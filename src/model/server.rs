@@ -65,4 +65,6 @@ pub enum Become {
     No,
     /// With `sudo`.
     Sudo,
+    /// With `doas`, where it asks for no password.
+    Doas,
 }

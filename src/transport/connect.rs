@@ -166,8 +166,8 @@ pub async fn fetch_host_keys(
 pub(super) enum Failure {
     /// Cut off before anything happened: the server may be busy.
     Cut(String),
-    /// The two sides have no algorithm in common.
-    Foreign(String),
+    /// The two sides have no algorithm in common: for what, and what the other side has.
+    Foreign(String, String),
     Unreachable(String),
     Final(TransportError),
     /// A jump server before this host is to blame.
@@ -194,7 +194,10 @@ impl Failure {
     fn of(self, station: &Station) -> TransportError {
         match self {
             Self::Final(error) | Self::At(_, error) => error,
-            Self::Cut(cause) | Self::Foreign(cause) | Self::Unreachable(cause) => {
+            Self::Foreign(what, theirs) => {
+                TransportError::NoCommonAlgorithm { server: station.server.clone(), what, theirs }
+            }
+            Self::Cut(cause) | Self::Unreachable(cause) => {
                 let (server, address) = (station.server.clone(), station.address.clone());
                 TransportError::Unreachable { server, address, cause }
             }
@@ -301,9 +304,25 @@ fn kex_failure(error: &russh::Error) -> Failure {
         russh::Error::IO(_) | russh::Error::HUP | russh::Error::Disconnect | russh::Error::Version => {
             Failure::Cut(format!("the handshake was cut off: {error}"))
         }
-        russh::Error::NoCommonAlgo { .. } => Failure::Foreign(error.to_string()),
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => foreign(kind, theirs),
         other => Failure::Unreachable(other.to_string()),
     }
+}
+
+fn foreign(kind: &russh::AlgorithmKind, theirs: &[String]) -> Failure {
+    let what = match kind {
+        russh::AlgorithmKind::Kex => "key exchange",
+        russh::AlgorithmKind::Key => "host key",
+        russh::AlgorithmKind::Cipher => "cipher",
+        russh::AlgorithmKind::Compression => "compression",
+        russh::AlgorithmKind::Mac => "message authentication",
+    };
+    // Words of the protocol's extensions are no algorithms.
+    let real = theirs.iter().filter(|name| !name.starts_with("kex-strict") && !name.starts_with("ext-info"));
+    let theirs: Vec<String> =
+        real.take(8).map(|name| name.chars().filter(|c| c.is_ascii_graphic()).collect()).collect();
+    let theirs = if theirs.is_empty() { "nothing".to_owned() } else { theirs.join(", ") };
+    Failure::Foreign(what.to_owned(), theirs)
 }
 
 fn config(

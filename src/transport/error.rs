@@ -74,6 +74,16 @@ pub enum TransportError {
         /// Which rule it breaks.
         cause: String,
     },
+    /// The server knows no algorithm that is safe enough.
+    #[error("server `{server}` offers no {what} that is still safe, only {theirs}")]
+    NoCommonAlgorithm {
+        /// The server.
+        server: ServerName,
+        /// What the algorithm is for.
+        what: String,
+        /// What the server offers.
+        theirs: String,
+    },
     /// No key, certificate or password was accepted.
     #[error("server `{server}` refused the login of `{user}`; tried: {tried}")]
     LoginRefused {
@@ -104,11 +114,13 @@ pub enum TransportError {
         /// The server.
         server: ServerName,
     },
-    /// `sudo` did not start a root shell.
-    #[error("`sudo` on server `{server}` is refused: {cause}")]
+    /// `sudo`, or `doas`, did not start a shell.
+    #[error("`{with}` on server `{server}` is refused: {cause}")]
     SudoRefused {
         /// The server.
         server: ServerName,
+        /// Which of the two.
+        with: &'static str,
         /// What it said.
         cause: String,
     },
@@ -283,11 +295,41 @@ impl TransportError {
             Self::SudoRefused { cause, .. } if cause.contains("tty") => {
                 "remove `requiretty` for this account from the server's sudoers".to_owned()
             }
-            Self::NoEscalation { .. } => "set `become: sudo` for the server".to_owned(),
+            Self::SudoRefused { with: "doas", cause, .. } if cause.contains("uthenti") || cause.contains("tty") => {
+                "`doas` takes a password on a terminal only: add `nopass` to the account's rule in doas.conf, or use `sudo`"
+                    .to_owned()
+            }
+            Self::SudoRefused { with: "doas", .. } => "look at the server's doas.conf".to_owned(),
+            Self::SudoRefused { cause, .. } if cause.contains("it waits") => {
+                "only a password can be given to `sudo`: let this account do without a code or a question there"
+                    .to_owned()
+            }
+            Self::SudoRefused { .. } => {
+                "`sudo -l` there, as the login, shows what it may do; a shell (`sh`) is what is started".to_owned()
+            }
+            Self::NoEscalation { .. } => {
+                "set `become: sudo` or `become: doas` for the server, or log in there as that account or as root"
+                    .to_owned()
+            }
+            Self::Shell { cause, .. } if cause.contains("cannot write to") => {
+                "the login needs a home folder that it can write to, with room: Esclusa keeps its place there".to_owned()
+            }
+            Self::Shell { .. } => {
+                "`ssh` to it with the command `sh -c true` must work and print nothing: look at the account's login \
+                 shell, `ForceCommand`, and its start files such as `.bashrc`"
+                    .to_owned()
+            }
             Self::OtherStore { server, .. } | Self::Superseded { server, .. } => {
                 format!(
                     "if this control host is to take over, use `esclusa server adopt {server} --env ENVIRONMENT --reason TEXT`"
                 )
+            }
+            Self::NoCommonAlgorithm { what, .. } if what == "host key" => {
+                "give it a new key, `ssh-keygen -A` there, or an OpenSSH of this decade (7.2 or later)".to_owned()
+            }
+            Self::NoCommonAlgorithm { .. } => "update its OpenSSH (7.2 or later), or undo what its sshd_config restricts".to_owned(),
+            Self::LoginRefused { tried, .. } if tried.contains(super::auth::HUNG_UP) => {
+                "the right key came too late: name it under `identity_file` of the server, which is tried first".to_owned()
             }
             Self::LoginRefused { .. } => {
                 "check user, key and agent; `ssh -v` to the same address shows what the server accepts"

@@ -11,6 +11,7 @@
 //! [`text`](self); a status that did not arrive is no success. It knows nothing of plans, playbooks,
 //! databases or people. `russh` is used nowhere else.
 
+mod account;
 mod auth;
 mod bridge;
 mod channel;

@@ -56,6 +56,11 @@ impl Reader {
         }
     }
 
+    /// What has come that belongs to no answer.
+    pub(super) fn stray(&self) -> &[u8] {
+        &self.buffer
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }

@@ -1,5 +1,6 @@
 //! A session: one server, its connection, its shells.
 
+use super::account::{Accounts, Place};
 use super::channel::Line;
 use super::connect::{self, Client, Connection, Purpose};
 use super::frame::{Frame, Reply, UnitId, UnitState};
@@ -9,7 +10,7 @@ use super::shell::{Request, Shell, Sudo, said};
 use super::tunnel::Tunnel;
 use super::way::Way;
 use super::{TransportError, bridge, facts, text};
-use crate::model::{Answer, Become, RunAs, RunId, Server, Status, Value};
+use crate::model::{Answer, RunAs, RunId, Server, Status, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,17 +36,11 @@ pub struct Session {
     channels: Arc<Semaphore>,
     login: Mutex<Option<Shell>>,
     root: Mutex<Option<Shell>>,
+    pub(super) accounts: Accounts,
     /// Store, epoch and whether it was adopted; for shells that open later.
     holding: std::sync::Mutex<Option<(String, u64)>>,
-    facts: BTreeMap<String, Value>,
+    pub(super) facts: BTreeMap<String, Value>,
     round_trips: AtomicU64,
-}
-
-/// Which of the two shells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Login,
-    Root,
 }
 
 impl std::fmt::Debug for Session {
@@ -71,8 +66,10 @@ impl Session {
     ) -> Result<Self, TransportError> {
         let connection = connect::connect(server, way, credentials, options, Purpose::Shell).await?;
         let channels = Arc::new(Semaphore::new(CHANNELS_MAX - SHELLS_MAX));
-        let line = exec(&connection.client, server, "exec sh -s", Line::drained).await?;
-        let mut shell = Shell::open(&server.name, line, None).await?;
+        let line = exec(&connection.client, server, "exec sh -s", Line::drained).await;
+        let line = line.map_err(|error| unreachable(server, error))?;
+        let mut shell =
+            Shell::open(&server.name, line, None).await.map_err(|error| unreachable(server, error))?;
         let number = shell.number();
         let request = Request { number, text: text::facts(number), patience: GRACE };
         let mut facts = BTreeMap::new();
@@ -90,6 +87,7 @@ impl Session {
             channels,
             login: Mutex::new(Some(shell)),
             root: Mutex::new(None),
+            accounts: Accounts::default(),
             holding: std::sync::Mutex::new(None),
             facts,
             round_trips: AtomicU64::new(1),
@@ -135,7 +133,7 @@ impl Session {
     /// Sends all frames and waits for their replies, in order.
     ///
     /// Consecutive frames of one shell are one round trip; the login shell takes `RunAs::Login`, the
-    /// root shell `RunAs::Root` and `RunAs::User`.
+    /// root shell `RunAs::Root` and `RunAs::User`. Where root is refused, each account has its own.
     ///
     /// # Errors
     /// [`TransportError::Lost`] when the line breaks: ask the server what happened.
@@ -154,7 +152,7 @@ impl Session {
     ) -> Result<Vec<Reply>, TransportError> {
         let mut placed = Vec::new();
         for frame in frames {
-            let (place, account) = self.place(&frame.as_user)?;
+            let (place, account) = self.settle(&frame.as_user).await?;
             placed.push((place, account, frame));
         }
         let mut replies: Vec<Reply> = Vec::new();
@@ -272,8 +270,11 @@ impl Session {
     pub async fn forget_units(&self, run: &RunId) -> Result<(), TransportError> {
         let prefix = UnitId::prefix(run);
         self.ask(&RunAs::Login, GRACE, |number| text::forget(number, &prefix)).await?;
-        if self.place(&RunAs::Root)?.0 == Place::Root {
+        if self.place(&RunAs::Root)?.0 == Place::Root && !self.accounts.is_rootless() {
             self.ask(&RunAs::Root, GRACE, |number| text::forget(number, &prefix)).await?;
+        }
+        for name in self.accounts.names() {
+            self.ask(&RunAs::User(name), GRACE, |number| text::forget(number, &prefix)).await?;
         }
         Ok(())
     }
@@ -296,7 +297,7 @@ impl Session {
         let needs_root = adopt && self.place(&RunAs::Root)?.0 == Place::Root;
         let mut root = self.root.lock().await;
         if needs_root && root.is_none() {
-            *root = Some(self.open_root().await?);
+            *root = Some(self.open_shell(Place::Root).await?);
         }
         if let Some(root) = root.as_mut() {
             self.guard_shell(root, &holding, adopt).await?;
@@ -356,30 +357,15 @@ impl Session {
         TransportError::Lost { server: self.server.name.clone(), cause: cause.to_owned() }
     }
 
-    /// Which shell works for an account, and the account's name where it is not the shell's own.
-    pub(super) fn place(&self, as_user: &RunAs) -> Result<(Place, String), TransportError> {
-        let is_root = self.facts.get("uid") == Some(&Value::Int(0));
-        let sudo = self.server.escalation == Become::Sudo && !is_root;
-        match as_user {
-            RunAs::Login => Ok((Place::Login, String::new())),
-            RunAs::Root => Ok((if sudo { Place::Root } else { Place::Login }, String::new())),
-            RunAs::User(name) if self.facts.get("user").and_then(Value::as_text) == Some(name) => {
-                Ok((Place::Login, String::new()))
-            }
-            RunAs::User(name) if account_name(name) && is_root => Ok((Place::Login, name.clone())),
-            RunAs::User(name) if account_name(name) && sudo => Ok((Place::Root, name.clone())),
-            RunAs::User(name) => {
-                let user = said(name.as_bytes());
-                Err(TransportError::NoEscalation { server: self.server.name.clone(), user })
-            }
-        }
-    }
-
-    async fn shell(&self, place: Place) -> Result<MappedMutexGuard<'_, Shell>, TransportError> {
-        let slot = if place == Place::Login { &self.login } else { &self.root };
+    pub(super) async fn shell(&self, place: Place) -> Result<MappedMutexGuard<'_, Shell>, TransportError> {
+        let slot = match place {
+            Place::Login => &self.login,
+            Place::Root => &self.root,
+            Place::Account(at) => self.accounts.shell(at).ok_or_else(|| self.lost("there is no shell"))?,
+        };
         let mut slot = slot.lock().await;
         if slot.is_none() {
-            let mut shell = self.open_root().await?;
+            let mut shell = self.open_shell(place).await?;
             let holding = self.holding.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             if let Some(holding) = holding {
                 self.guard_shell(&mut shell, &holding, false).await?;
@@ -389,16 +375,18 @@ impl Session {
         MutexGuard::try_map(slot, Option::as_mut).map_err(|_| self.lost("there is no shell"))
     }
 
-    async fn open_root(&self) -> Result<Shell, TransportError> {
-        let sudo = self.sudo(text::random_word(), false);
+    async fn open_shell(&self, place: Place) -> Result<Shell, TransportError> {
+        let sudo = self.sudo(place, text::random_word(), false);
         let command = sudo.command(&format!("sh -c 'echo {}; exec sh -s'", sudo.ready));
         let line = exec(&self.connection.client, &self.server, &command, Line::drained).await?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         Shell::open(&self.server.name, line, Some(&sudo)).await
     }
 
-    pub(super) fn sudo(&self, ready: String, streams: bool) -> Sudo<'_> {
+    pub(super) fn sudo(&self, place: Place, ready: String, streams: bool) -> Sudo<'_> {
         Sudo {
+            program: self.server.escalation,
+            account: self.accounts.name(place),
             password: self.credentials.sudo_password.as_ref(),
             prompt: text::random_word(),
             ready,
@@ -413,7 +401,7 @@ impl Session {
         patience: Duration,
         text: impl FnOnce(u64) -> String,
     ) -> Result<Raw, TransportError> {
-        let (place, _) = self.place(as_user)?;
+        let (place, _) = self.settle(as_user).await?;
         let mut shell = self.shell(place).await?;
         let number = shell.number();
         self.exchange_one(&mut shell, Request { number, text: text(number), patience }).await
@@ -431,14 +419,6 @@ impl Session {
         }
         answer.ok_or_else(|| self.lost("no answer"))
     }
-}
-
-/// Whether a text may be the name of an account: it becomes part of shell text.
-fn account_name(name: &str) -> bool {
-    let good = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(good)
 }
 
 /// Before the first answer nothing was done, whatever broke.

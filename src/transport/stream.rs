@@ -1,9 +1,10 @@
 //! Bulk data, on a connection of its own: head-of-line blocking would stall the shell, and a large
 //! window is only wanted here.
 
+use super::account::Place;
 use super::channel::{Event, Line};
 use super::connect::{self, Connection, Purpose};
-use super::session::{Place, Session, exec, exit_status};
+use super::session::{Session, exec, exit_status};
 use super::shell::{keep, said, wait_for_start};
 use super::{TransportError, text};
 use crate::model::{Answer, BlobRef, RunAs, Script, Status};
@@ -133,7 +134,11 @@ impl Session {
         source: &mut (dyn AsyncRead + Unpin + Send),
     ) -> Result<(), TransportError> {
         // Files lie in the folder of the shell; an account of its own reads them there.
-        let owner = if self.place(as_user)?.0 == Place::Root { RunAs::Root } else { RunAs::Login };
+        let owner = match self.settle(as_user).await?.0 {
+            Place::Login => RunAs::Login,
+            Place::Root => RunAs::Root,
+            Place::Account(_) => as_user.clone(),
+        };
         let digest = blob.digest.to_string();
         let raw = self.ask(&owner, STAGE_TIMEOUT, |number| text::room(number, &digest)).await?;
         let room = String::from_utf8_lossy(&raw.stdout).into_owned();
@@ -160,7 +165,7 @@ impl Session {
     }
 
     async fn stream(&self, as_user: &RunAs, script: &Script) -> Result<Stream, TransportError> {
-        let (place, account) = self.place(as_user)?;
+        let (place, account) = self.settle(as_user).await?;
         let id = text::random_word();
         let raw =
             self.ask(as_user, STAGE_TIMEOUT, |number| text::stage(number, &account, &id, script)).await?;
@@ -172,15 +177,15 @@ impl Session {
         let connection =
             connect::connect(&self.server, &self.way, &self.credentials, &self.options, Purpose::Bulk)
                 .await?;
-        let sudo = self.sudo(format!("{id}-ready"), true);
+        let sudo = self.sudo(place, format!("{id}-ready"), true);
         let command = format!("sh {}", crate::model::script::quote(&path));
-        let command = if place == Place::Root { sudo.command(&command) } else { format!("exec {command}") };
+        let command = if place == Place::Login { format!("exec {command}") } else { sudo.command(&command) };
         let mut line = exec(&connection.client, &self.server, &command, Line::paced).await?;
-        // The script says on standard error that it starts, after any prompt: only then data may follow.
+        // The script says on both outputs that it starts, after any prompt: only then data may follow.
         let (mut stderr, mut stdout) = (Vec::new(), Vec::new());
         let start = wait_for_start(&self.server.name, &mut line, &sudo, &mut stderr, &mut stdout);
         match tokio::time::timeout(STAGE_TIMEOUT, start).await {
-            Ok(Err(TransportError::SudoRefused { server, cause })) if place == Place::Login => {
+            Ok(Err(TransportError::SudoRefused { server, cause, .. })) if place == Place::Login => {
                 return Err(TransportError::Shell { server, cause });
             }
             Ok(result) => result?,

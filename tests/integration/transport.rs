@@ -5,6 +5,7 @@
 mod asked;
 mod behind;
 mod jumps;
+mod odd;
 
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
@@ -1317,14 +1318,15 @@ async fn with_sudo(behaviour: &str) -> Place {
     let bin = folder.path().to_owned();
     std::fs::create_dir(bin.join("root")).unwrap();
     let sudo = format!(
-        "#!/bin/sh\nwhile getopts Sp: o; do case $o in p) p=$OPTARG ;; esac; done; shift $((OPTIND - 1))\n\
-         echo x >>{0}/attempts\n\
+        "#!/bin/sh\nwhile getopts SHnp:u: o; do case $o in p) p=$OPTARG ;; u) u=$OPTARG ;; esac; done; shift $((OPTIND - 1))\n\
+         echo \"${{0##*/}} ${{u:-root}}\" >>{0}/attempts\n\
          ask() {{ printf '%s' \"$p\" >&2; w=; while c=$(dd bs=1 count=1 2>/dev/null; echo x); c=${{c%x}}; [ -n \"$c\" ] && [ \"$c\" != '\n' ]; do w=$w$c; done; [ \"$w\" = 'root word' ]; }}\n\
-         {behaviour}\nAS_ROOT=1 HOME={0}/root exec \"$@\"\n",
+         {behaviour}\n[ -z \"$u\" ] || {{ mkdir -p {0}/$u; AS_ROOT=$u HOME={0}/$u exec \"$@\"; }}\nAS_ROOT=1 HOME={0}/root exec \"$@\"\n",
         bin.display()
     );
-    let id = "#!/bin/sh\ncase \"$AS_ROOT$1\" in -u) echo 4321 ;; -un) echo somebody ;; 1-u) echo 0 ;; *) echo root ;; esac\n";
-    for (name, text) in [("sudo", sudo.as_str()), ("id", id)] {
+    let id = "#!/bin/sh\ncase \"$AS_ROOT$1\" in -u) echo 4321 ;; -un) echo somebody ;; 1-u) echo 0 ;; 1-un) echo root ;; \
+              *-u) echo 777 ;; *) echo \"$AS_ROOT\" ;; esac\n";
+    for (name, text) in [("sudo", sudo.as_str()), ("doas", sudo.as_str()), ("id", id)] {
         std::fs::write(bin.join(name), text).unwrap();
         assert!(Command::new("chmod").arg("755").arg(bin.join(name)).status().unwrap().success());
     }
@@ -1383,11 +1385,69 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
             }
             Err(TransportError::SudoPasswordWrong { .. }) => "wrong",
             Err(TransportError::SudoPasswordMissing { .. }) => "missing",
-            Err(error @ TransportError::SudoRefused { .. }) if error.hint().is_some() => "tty",
+            Err(error @ TransportError::SudoRefused { .. }) if error.hint().unwrap().contains("tty") => "tty",
             Err(TransportError::SudoRefused { .. }) => "refused",
             Err(error) => panic!("{behaviour}: {error}"),
         };
         assert_eq!(got, expected, "{behaviour}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_reached_where_root_is_refused() {
+    let rootless = "[ -n \"$u\" ] || { echo 'Sorry, user somebody is not allowed to execute it as root.' >&2; exit 1; }\n\
+                    [ \"$u\" != closed ] || { echo 'not as closed' >&2; exit 1; }";
+    let asks = format!("ask || exit 1; {rootless}");
+    // Who may not become root is asked all the same; for the account no password is needed.
+    let free = format!("[ -n \"$u\" ] || ask || exit 1; {rootless}");
+    let right = Some("root word");
+    for (escalation, behaviour, word) in [
+        (Become::Sudo, rootless, None),
+        (Become::Sudo, asks.as_str(), right),
+        (Become::Sudo, free.as_str(), None),
+        (Become::Doas, rootless, None),
+    ] {
+        let mut place = with_sudo(behaviour).await;
+        place.server.escalation = escalation;
+        let word = Credentials { sudo_password: word.map(Into::into), ..Credentials::default() };
+        let session = Session::connect(&place.server, &Way::default(), &word, &place.options).await.unwrap();
+        session.guard("store", 1, false).await.unwrap();
+        let wiki = RunAs::User("wiki".to_owned());
+        let blob = BlobRef { digest: Digest::of(b"blob"), size: 4 };
+        session.upload(&wiki, &blob, &mut &b"blob"[..]).await.unwrap();
+        let show = Script::new(format!("id -un; cat \"$BLOBS/{}\"", blob.digest));
+        let run = run_id();
+        let frames = vec![
+            Frame::ask(wiki.clone(), show.clone()),
+            Frame::change(wiki.clone(), show.clone()),
+            Frame::unit(wiki.clone(), UnitId::new(&run, "x"), show.clone()),
+            Frame::ask(RunAs::User("news".to_owned()), Script::new("id -un; printf blob")),
+        ];
+        let accounts = ["wiki", "wiki", "wiki", "news"];
+        for (reply, account) in session.run(frames).await.unwrap().into_iter().zip(accounts) {
+            assert_eq!(reply.answer(&place.server.name).unwrap().text(), format!("{account}\nblob"));
+        }
+        let mut sink = Vec::new();
+        session.download(&wiki, &show, &mut sink).await.unwrap();
+        assert_eq!(sink, b"wiki\nblob");
+        session.forget_units(&run).await.unwrap();
+        assert_eq!(session.observe(&wiki, &UnitId::new(&run, "x"), 10).await.unwrap(), UnitState::Absent);
+        // Root stays refused, and was asked for once; an account that is refused too is named.
+        let attempts = read(place.others[0].path().join("attempts"));
+        assert_eq!(attempts.matches(" root").count(), 1, "{attempts}");
+        let error = session
+            .run(vec![Frame::ask(RunAs::User("closed".to_owned()), Script::new("id"))])
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("not as closed") && error.hint().is_some(), "{error}");
+        let error = session.run(vec![Frame::ask(RunAs::Root, Script::new("id"))]).await.unwrap_err();
+        if behaviour == free {
+            assert!(matches!(error, TransportError::SudoPasswordMissing { .. }), "{error}");
+            continue;
+        }
+        assert!(matches!(error, TransportError::SudoRefused { .. }), "{error}");
+        let program = if escalation == Become::Doas { "`doas`" } else { "`sudo`" };
+        assert!(error.to_string().contains(program) && error.nothing_done(), "{error}");
     }
 }
 

@@ -83,7 +83,8 @@ fn refused(place: &str, error: &TransportError) -> (Vec<Finding>, bool) {
             let advice = advice("look at address, port, firewall, and whether it is switched on");
             (vec![Finding::bad(place, "line", words, advice)], true)
         }
-        TransportError::UnknownHostKey { .. }
+        TransportError::NoCommonAlgorithm { .. }
+        | TransportError::UnknownHostKey { .. }
         | TransportError::ChangedHostKey { .. }
         | TransportError::RevokedHostKey { .. }
         | TransportError::HostCertificate { .. } => {
@@ -103,10 +104,10 @@ async fn sudo(session: &Session, server: &Server) -> Finding {
         (Ok(_), Become::No) => {
             Finding::good(place, "root", "not asked for: steps run as the login (`become: no`)")
         }
-        (Ok(uid), Become::Sudo) => Finding::bad(
+        (Ok(uid), Become::Sudo | Become::Doas) => Finding::bad(
             place,
             "root",
-            format!("sudo gives account {}, not root", escape::visible(&uid)),
+            format!("it gives account {}, not root", escape::visible(&uid)),
             "look at the server's sudoers",
         ),
         (Err(error), _) => {
@@ -206,7 +207,7 @@ fn space(place: &str, text: &str) -> Option<Finding> {
         .filter_map(|(free, at)| Some((free.parse().ok()?, at)))
         .collect();
     places.sort_unstable_by_key(|(_, at)| *at);
-    places.dedup();
+    places.dedup_by_key(|(_, at)| *at);
     if places.is_empty() {
         return Some(Finding::new(place, "space", Verdict::Unknown, "`df` gave no answer"));
     }
