@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error. Exit codes are those of
 //! [`ExitCode::TABLE`].
 
+mod approach;
 mod approve;
 mod audit;
 mod backup;

@@ -1,6 +1,6 @@
 //! Finds the project, reads its files, opens its doors.
 
-use super::{CliError, Global};
+use super::{CliError, Global, Terminal};
 use crate::{
     document::{Diagnostics, Source},
     executor::{ProjectFiles, Site},
@@ -87,10 +87,7 @@ pub async fn open(global: &Global) -> Result<Site, CliError> {
     refuse_throw_away_store(&read)?;
     let mut site = Site::open(&read.root, read.project, read.inventory, read.people, account()).await?;
     if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
-        site.ask = Some(std::sync::Arc::new(|what: &str| {
-            let answer = dialoguer::Password::new().with_prompt(what).interact().ok()?;
-            Some(secrecy::SecretString::from(answer))
-        }));
+        site.ask = Some(std::sync::Arc::new(Terminal::password));
     }
     Ok(site)
 }

@@ -2,11 +2,11 @@
 
 use super::{CliError, Format, Global, Terminal, project, run, trust};
 use crate::{
-    executor::{ExecutorError, Site},
+    executor::{Approach, ExecutorError, Site},
     model::{ExitCode, RunAs, Script, Server, canonical},
     report::escape,
     store::NewLedgerEntry,
-    transport::{Credentials, Frame, Session},
+    transport::{Frame, Session},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -59,7 +59,7 @@ pub async fn server(global: &Global, terminal: &Terminal, args: ServerArgs) -> R
     let site = project::open(global).await?;
     let environment = run::name(&site, &args.env)?;
     let read = project::read(global)?;
-    let (server, jump) = trust::find(&read, &args.server, Some(environment.as_str()))?;
+    let server = trust::find(&read, &args.server, Some(environment.as_str()))?;
     let policy = &site.environment(&environment)?.policy;
     let mut judged = crate::approval::Judged::from(policy);
     if let Some(row) = site.store.policy_in_force(&environment).await? {
@@ -74,9 +74,7 @@ pub async fn server(global: &Global, terminal: &Terminal, args: ServerArgs) -> R
             .code(ExitCode::Claimed)
             .hint(format!("end it first: `esclusa resume {0}` or `esclusa cancel {0}`", claim.run)));
     }
-    let session = Session::connect(server, jump, &credentials(&site, server).await?, &site.options)
-        .await
-        .map_err(ExecutorError::from)?;
+    let session = connect(&site, server).await?;
     let held = held(&session, server).await?;
     let ours = held.as_ref().filter(|(store, _)| store == site.store.id()).map_or(0, |(_, epoch)| *epoch);
     // Higher than what the server has of this store, so that a controller from before stays out.
@@ -139,17 +137,12 @@ pub async fn held(session: &Session, server: &Server) -> Result<Option<(String, 
     Ok(held)
 }
 
-/// The secrets of a server's connection.
-pub async fn credentials(site: &Site, server: &Server) -> Result<Credentials, CliError> {
-    let mut credentials = Credentials::default();
-    for (name, slot) in [
-        (&server.password, &mut credentials.password),
-        (&server.sudo_password, &mut credentials.sudo_password),
-        (&server.passphrase, &mut credentials.passphrase),
-    ] {
-        if let Some(name) = name {
-            *slot = Some(site.secret(name).await?);
+async fn connect(site: &Site, server: &Server) -> Result<Session, ExecutorError> {
+    let mut approach = Approach::of(site, server, &site.inventory.way_to(server)).await?;
+    loop {
+        match Session::connect(server, &approach.way, &approach.credentials, &site.options).await {
+            Err(error) if approach.learn(&error, server, |what, whose| site.asked(what, whose)) => {}
+            other => return Ok(other?),
         }
     }
-    Ok(credentials)
 }

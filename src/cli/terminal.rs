@@ -43,6 +43,13 @@ impl Terminal {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// Asks the person at the keyboard for a password, unseen; nothing where nobody is there.
+    #[must_use]
+    pub fn password(question: &str) -> Option<secrecy::SecretString> {
+        let answer = dialoguer::Password::new().with_prompt(question).interact().ok()?;
+        Some(secrecy::SecretString::from(answer))
+    }
+
     /// The language to speak: what was asked for, the person's, or the locale's.
     #[must_use]
     pub fn language(&self, person: Option<Language>, institution: Language) -> Language {

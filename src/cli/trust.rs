@@ -1,6 +1,6 @@
 //! `esclusa trust`: shows a server's host keys, and pins them when a person has compared them.
 
-use super::{CliError, Format, Global, Terminal, edit, project};
+use super::{CliError, Format, Global, Terminal, approach, edit, project};
 use crate::{
     document::Source,
     executor::{self, ExecutorError},
@@ -35,9 +35,8 @@ struct Shown {
 /// Performs `esclusa trust`.
 pub async fn trust(global: &Global, terminal: &Terminal, args: TrustArgs) -> Result<ExitCode, CliError> {
     let read = project::read(global)?;
-    let (server, jump) = find(&read, &args.server, args.env.as_deref())?;
-    let options = executor::options(&read.root, &read.project);
-    let keys = transport::fetch_host_keys(server, jump, &options).await.map_err(ExecutorError::from)?;
+    let server = find(&read, &args.server, args.env.as_deref())?;
+    let keys = fetch(&read, terminal, server).await?;
     let shown: Vec<Shown> = keys.into_iter().filter_map(|key| look(server, key)).collect();
     if shown.is_empty() {
         return Err(CliError::failed(format!("server `{}` shows no host key", server.name)));
@@ -72,28 +71,36 @@ pub async fn trust(global: &Global, terminal: &Terminal, args: TrustArgs) -> Res
     Ok(code)
 }
 
-/// The server of this name, and the inventory's server on the way to it.
-pub fn find<'a>(
-    read: &'a project::Read,
-    name: &str,
-    env: Option<&str>,
-) -> Result<(&'a Server, Option<&'a Server>), CliError> {
+/// The keys that the server shows. The way to it is opened as always, by a person if need be.
+async fn fetch(read: &project::Read, terminal: &Terminal, server: &Server) -> Result<Vec<HostKey>, CliError> {
+    let options = executor::options(&read.root, &read.project);
+    let way = approach::way(read, server).await;
+    let mut approach = way.map_err(|error| CliError::failed(error.to_string()))?;
+    let ask = |what: &str, whose: &str| {
+        terminal.can_ask().then(|| Terminal::password(&format!("{what} for {whose}"))).flatten()
+    };
+    loop {
+        match transport::fetch_host_keys(server, &approach.way, &options).await {
+            Err(error) if approach.learn(&error, server, ask) => {}
+            other => return Ok(other.map_err(ExecutorError::from)?),
+        }
+    }
+}
+
+/// The server of this name.
+pub fn find<'a>(read: &'a project::Read, name: &str, env: Option<&str>) -> Result<&'a Server, CliError> {
     let name = ServerName::parse(name).map_err(|error| CliError::input(error.to_string()))?;
     let all = || read.inventory.environments.iter();
     if let Some(env) = env.filter(|env| all().all(|one| one.name.as_str() != *env)) {
         return Err(CliError::input(format!("there is no environment `{}`", escape::visible(env))));
     }
     let here = all().filter(|one| env.is_none_or(|env| one.name.as_str() == env));
-    let server = here.clone().find_map(|one| one.servers.get(&name)).ok_or_else(|| {
+    here.clone().find_map(|one| one.servers.get(&name)).ok_or_else(|| {
         let known: Vec<_> =
             here.flat_map(|one| one.servers.keys()).map(ToString::to_string).take(20).collect();
         CliError::input(format!("there is no server `{name}`"))
             .hint(format!("the inventory has {}", known.join(", ")))
-    })?;
-    let jump = server.jump.as_ref().and_then(|jump| {
-        all().flat_map(|one| one.servers.values()).find(|other| other.name.as_str() == jump)
-    });
-    Ok((server, jump))
+    })
 }
 
 fn look(server: &Server, key: HostKey) -> Option<Shown> {

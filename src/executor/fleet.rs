@@ -1,10 +1,10 @@
 //! The connections of a run: one a server, made when first needed, made again after a loss.
 
-use super::{ExecutorError, Site};
+use super::{Approach, ExecutorError, Site};
 use crate::{
     model::{Become, RunAs, Script, Server, ServerName},
     plan::Plan,
-    transport::{Credentials, Frame, Session, TransportError},
+    transport::{Frame, Session, TransportError},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
@@ -83,42 +83,16 @@ impl<'a> Fleet<'a> {
     }
 
     async fn connect(&self, server: &Server) -> Result<Session, ExecutorError> {
-        let jump = server.jump.as_ref().and_then(|name| {
-            let planned = self.plan.servers.values().map(|planned| &planned.server);
-            planned.chain(self.plan.jumps.values()).find(|other| other.name.as_str() == name)
-        });
-        let mut credentials = self.credentials(server).await?;
-        let connect = |credentials: Credentials| async move {
-            Session::connect(server, jump, &credentials, &self.site.options).await
-        };
-        let mut session = loop {
-            match connect(credentials.clone()).await {
-                // Nothing that was configured opens the door: a person at the keyboard may. As with
-                // `ssh`, a key is unlocked first, and the password is the last thing.
-                Err(error @ TransportError::LoginRefused { .. }) if self.site.ask.is_some() => {
-                    let (slot, what) = if error.wants_passphrase() {
-                        (&mut credentials.passphrase, "passphrase of the key")
-                    } else {
-                        (&mut credentials.password, "password")
-                    };
-                    if slot.is_some() {
-                        return Err(error.into());
-                    }
-                    *slot = self.site.asked(what, &server.name);
-                    if slot.is_none() {
-                        return Err(error.into());
-                    }
-                }
-                other => break other?,
-            }
-        };
-        let may_ask = self.site.ask.is_some() && credentials.sudo_password.is_none();
+        let before = self.plan.way_to(server);
+        let mut approach = Approach::of(self.site, server, &before).await?;
+        let mut session = self.log_in(server, &mut approach).await?;
+        let may_ask = self.site.ask.is_some() && approach.credentials.sudo_password.is_none();
         if may_ask && server.escalation == Become::Sudo {
             let probe = vec![Frame::ask(RunAs::Root, Script::new("true"))];
             if let Err(TransportError::SudoPasswordMissing { .. }) = session.run(probe).await {
-                credentials.sudo_password = self.site.asked("sudo password", &server.name);
+                approach.credentials.sudo_password = self.site.asked("sudo password", server.name.as_str());
                 session.close().await;
-                session = connect(credentials).await?;
+                session = self.log_in(server, &mut approach).await?;
             }
         }
         if let Some(epoch) = self.guard {
@@ -127,18 +101,16 @@ impl<'a> Fleet<'a> {
         Ok(session)
     }
 
-    async fn credentials(&self, server: &Server) -> Result<Credentials, ExecutorError> {
-        let mut credentials = Credentials::default();
-        for (name, slot) in [
-            (&server.password, &mut credentials.password),
-            (&server.sudo_password, &mut credentials.sudo_password),
-            (&server.passphrase, &mut credentials.passphrase),
-        ] {
-            if let Some(name) = name {
-                *slot = Some(self.site.secret(name).await?);
+    /// Where nothing that was configured opens a server, a person at the keyboard may.
+    async fn log_in(&self, server: &Server, approach: &mut Approach) -> Result<Session, TransportError> {
+        loop {
+            let made =
+                Session::connect(server, &approach.way, &approach.credentials, &self.site.options).await;
+            match made {
+                Err(error) if approach.learn(&error, server, |what, whose| self.site.asked(what, whose)) => {}
+                other => return other,
             }
         }
-        Ok(credentials)
     }
 
     /// Closes every connection in an orderly way.
@@ -154,5 +126,5 @@ impl<'a> Fleet<'a> {
 /// Whether trying again may help.
 #[must_use]
 pub fn is_passing(error: &TransportError) -> bool {
-    error.is_lost() || matches!(error, TransportError::Unreachable { .. })
+    error.is_passing()
 }

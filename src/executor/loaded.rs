@@ -131,6 +131,7 @@ pub fn build(
         playbook: &documents.playbook,
         backup: documents.backup.as_ref(),
         environment: site.environment(environment)?,
+        inventory: &site.inventory,
         phases,
     })?)
 }

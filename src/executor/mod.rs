@@ -4,6 +4,7 @@
 //! the run. What goes wrong on a server is an event; what goes wrong here is an [`ExecutorError`].
 //! Knows nothing of arguments, terminals or wording for people.
 
+mod approach;
 mod catalogue;
 mod change;
 mod copy;
@@ -33,6 +34,7 @@ mod stage;
 mod verify;
 mod work;
 
+pub use approach::Approach;
 pub use catalogue::catalogue;
 pub use drive::{Patience, code, drive, resume};
 pub use error::ExecutorError;

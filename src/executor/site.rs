@@ -6,8 +6,7 @@ use crate::{
     depot::Depot,
     inventory::{Environment, Inventory, Project},
     model::{
-        Digest, EnvironmentName, People, Person, Redactor, SecretName, Server, ServerName,
-        redact::SECRET_BYTES_MIN,
+        Digest, EnvironmentName, People, Person, Redactor, SecretName, Server, redact::SECRET_BYTES_MIN,
     },
     plan::{Plan, SecretValues},
     secret,
@@ -136,7 +135,7 @@ impl Site {
     }
 
     /// A password that a person is asked for, once a process; nothing where nobody can be asked.
-    pub fn asked(&self, what: &str, server: &ServerName) -> Option<secrecy::SecretString> {
+    pub fn asked(&self, what: &str, server: &str) -> Option<secrecy::SecretString> {
         let mut answers = self.answers.lock().ok()?;
         let question = format!("{what} for {server}");
         if let Some(known) = answers.get(&question) {

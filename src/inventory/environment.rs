@@ -1,6 +1,6 @@
 //! Environments and their servers.
 
-use crate::model::{EnvironmentKind, EnvironmentName, GroupName, Policy, Server, ServerName, Value};
+use crate::model::{EnvironmentKind, EnvironmentName, GroupName, Policy, Server, ServerName, Value, way_to};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -33,5 +33,14 @@ impl Inventory {
     #[must_use]
     pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
         self.environments.iter().find(|environment| environment.name == *name)
+    }
+
+    /// The servers that lie before `server`, of whatever environment; the nearest to here first.
+    #[must_use]
+    pub fn way_to<'a>(&'a self, server: &'a Server) -> Vec<&'a Server> {
+        way_to(server, |name| {
+            let name = ServerName::parse(name).ok()?;
+            self.environments.iter().find_map(|environment| environment.servers.get(&name))
+        })
     }
 }

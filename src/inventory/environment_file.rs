@@ -1,7 +1,7 @@
 //! Reading the inventory.
 
 use super::{
-    Environment, Inventory,
+    Environment, Inventory, jumps,
     policy_file::{self, POLICY},
     ssh_key,
     variables::read_variables,
@@ -21,7 +21,11 @@ const SERVER: Shape = Shape::new(
         Field::required("address", Kind::Text, "Host name, IP address, or a name of the SSH configuration."),
         Field::optional("port", Kind::Integer(1, 65_535), "TCP port; the SSH configuration's, or 22."),
         Field::optional("user", Kind::Text, "Login name."),
-        Field::optional("become", Kind::Word(&["no", "sudo"]), "How steps become root, `no` by default."),
+        Field::optional(
+            "become",
+            Kind::Word(&["no", "sudo", "doas"]),
+            "How steps become root, `no` by default.",
+        ),
         Field::optional("sudo_password", Kind::Name, "Secret with the password that sudo asks for."),
         Field::optional("password", Kind::Name, "Secret with the password of the login."),
         Field::optional(
@@ -30,7 +34,11 @@ const SERVER: Shape = Shape::new(
             "Private key file, `~` allowed; a relative one lies in the project's folder.",
         ),
         Field::optional("passphrase", Kind::Name, "Secret with the passphrase of the private key file."),
-        Field::optional("jump", Kind::Text, "Server of the inventory, or SSH host, to go through."),
+        Field::optional(
+            "jump",
+            Kind::Text,
+            "Server of the inventory to go through, or SSH hosts: `user@host:port`, separated by commas.",
+        ),
         Field::optional("host_key", Kind::Texts, "Pinned public keys: `ssh-ed25519 AAAA…`."),
         Field::optional("groups", Kind::List(&Kind::Name), "What it is for."),
         Field::optional("variables", Kind::Map(&Kind::Any), "Its own variables."),
@@ -94,6 +102,7 @@ pub fn read_inventory(source: &Source, zone: &str, diagnostics: &mut Diagnostics
         environments.push(environment);
     }
     ambiguous_names(&mut decoder, &node, &environments);
+    jumps::check(&mut decoder, &node, &environments);
     Some(Inventory { environments })
 }
 
@@ -162,7 +171,11 @@ fn read_server(decoder: &mut Decoder<'_>, key: &Key, node: &Node) -> Option<Serv
         address: node.text("address")?,
         port: node.number("port"),
         user: node.text("user"),
-        escalation: if node.text("become").as_deref() == Some("sudo") { Become::Sudo } else { Become::No },
+        escalation: match node.text("become").as_deref() {
+            Some("sudo") => Become::Sudo,
+            Some("doas") => Become::Doas,
+            _ => Become::No,
+        },
         sudo_password: secret("sudo_password"),
         password: secret("password"),
         identity_file: node.text("identity_file"),
@@ -197,30 +210,6 @@ fn ambiguous_names(decoder: &mut Decoder<'_>, node: &Node, environments: &[Envir
             let message =
                 format!("the environment `{}` is called like a group or a word of selectors", key.text);
             decoder.error(key.span, message, "a selector could not tell them apart; rename one");
-        }
-    }
-    jumps(decoder, node, environments);
-}
-
-/// A jump may name a host of the SSH configuration, but never the server itself.
-fn jumps(decoder: &mut Decoder<'_>, node: &Node, environments: &[Environment]) {
-    let jump: HashMap<&str, &str> = environments
-        .iter()
-        .flat_map(|environment| environment.servers.values())
-        .filter_map(|server| Some((server.name.as_str(), server.jump.as_deref()?)))
-        .collect();
-    for (_, entry) in node.entries_of("environments") {
-        for (name, server) in entry.entries_of("servers") {
-            let Some(at) = server.get("jump") else { continue };
-            let mut next = jump.get(name.text.as_str()).copied();
-            for _ in 0..8 {
-                next = next.filter(|next| *next != name.text).and_then(|next| jump.get(next).copied());
-            }
-            let own = jump.get(name.text.as_str()).copied() == Some(name.text.as_str());
-            if own || next.is_some() {
-                let message = format!("the jumps of `{}` never end", name.text);
-                decoder.error(at.span, message, "remove one of the `jump` keys of the circle");
-            }
         }
     }
 }

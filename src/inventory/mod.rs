@@ -4,6 +4,7 @@
 
 pub mod environment;
 pub mod environment_file;
+mod jumps;
 pub mod people_file;
 pub mod policy_file;
 pub mod project;

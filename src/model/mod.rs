@@ -24,6 +24,6 @@ pub use people::{People, Person};
 pub use policy::{ApproveRule, BackupRule, Policy, Window};
 pub use redact::Redactor;
 pub use script::{Answer, BlobRef, RunAs, Script, Status};
-pub use server::{Become, HostKey, Server};
+pub use server::{Become, HostKey, Server, way_to};
 pub use time::Timestamp;
 pub use value::Value;

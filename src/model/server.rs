@@ -36,6 +36,22 @@ pub struct Server {
     pub variables: BTreeMap<String, Value>,
 }
 
+/// The servers that lie before `server`, the nearest to here first; `find` knows servers by name.
+///
+/// A `jump` that nobody knows is a host of the SSH configuration, and ends it; so does a circle.
+pub fn way_to<'a>(server: &'a Server, find: impl Fn(&str) -> Option<&'a Server>) -> Vec<&'a Server> {
+    let mut way: Vec<&Server> = Vec::new();
+    let mut next = server.jump.as_deref().and_then(&find);
+    while let Some(jump) = next {
+        if jump.name == server.name || way.iter().any(|before| before.name == jump.name) {
+            break;
+        }
+        way.insert(0, jump);
+        next = jump.jump.as_deref().and_then(&find);
+    }
+    way
+}
+
 /// A pinned public key in OpenSSH's form without comment: `ssh-ed25519 AAAA…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -49,4 +65,6 @@ pub enum Become {
     No,
     /// With `sudo`.
     Sudo,
+    /// With `doas`, where it asks for no password.
+    Doas,
 }

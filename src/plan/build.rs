@@ -8,7 +8,7 @@ use crate::{
     backup::{self, BackupSpec, Item, Quiesce, Source},
     check::{Check, Port, Question},
     expression::{self, Scope},
-    inventory::Environment,
+    inventory::{Environment, Inventory},
     model::{PlaybookKind, Server, ServerName, SystemName, Value},
     playbook::{Playbook, variables, without_steps},
     system::SystemSheet,
@@ -27,6 +27,8 @@ pub struct BuildInput<'a> {
     pub backup: Option<&'a BackupSpec>,
     /// The environment.
     pub environment: &'a Environment,
+    /// The inventory, for jump servers of other environments.
+    pub inventory: &'a Inventory,
     /// The phases of the playbook that are wanted, in the order in which they are to run; none means
     /// the whole playbook.
     pub phases: &'a [String],
@@ -60,7 +62,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Plan, PlanError> {
         playbook: input.playbook,
         backup: input.backup,
     };
-    assemble(&documents, input.phases, place, all, |servers| jumps(input.environment, servers))
+    assemble(&documents, input.phases, place, all, |servers| jumps(input.inventory, servers))
 }
 
 /// Builds a plan once more from the same release: equal digests mean that nothing was lost or
@@ -188,23 +190,13 @@ pub fn server_scope(
     render::planning_scope(&on, &place, &nothing, &nothing)
 }
 
-/// Servers of the inventory that lead to the planned ones, and those that lead to them.
+/// Servers of the inventory, of whatever environment, that lead to the planned ones.
 fn jumps(
-    environment: &Environment,
+    inventory: &Inventory,
     servers: &BTreeMap<ServerName, PlannedServer>,
 ) -> BTreeMap<ServerName, Server> {
-    let mut found = BTreeMap::new();
-    let mut open: Vec<String> = servers.values().filter_map(|planned| planned.server.jump.clone()).collect();
-    while let Some(name) = open.pop() {
-        let Some(server) = environment.servers.values().find(|server| server.name.as_str() == name) else {
-            continue;
-        };
-        let bare = Server { variables: BTreeMap::new(), ..server.clone() };
-        if found.insert(server.name.clone(), bare).is_none() {
-            open.extend(server.jump.clone());
-        }
-    }
-    found
+    let way = servers.values().flat_map(|planned| inventory.way_to(&planned.server));
+    way.map(|jump| (jump.name.clone(), Server { variables: BTreeMap::new(), ..jump.clone() })).collect()
 }
 
 fn planned_backup(

@@ -5,7 +5,7 @@ use crate::{
     check::Check,
     model::{
         CanonicalError, Digest, EnvironmentKind, EnvironmentName, PlaybookKind, Policy, Role, Server,
-        ServerName, StepId, SystemName, Value, canonical,
+        ServerName, StepId, SystemName, Value, canonical, way_to,
     },
     playbook::Requires,
 };
@@ -46,7 +46,7 @@ pub struct Plan {
     pub policy: Policy,
     /// The servers that steps, backup or checks touch.
     pub servers: BTreeMap<ServerName, PlannedServer>,
-    /// Servers of the inventory that only lead to others.
+    /// Servers of the inventory that lead to others, of whatever environment.
     pub jumps: BTreeMap<ServerName, Server>,
     /// The inputs.
     pub inputs: BTreeMap<String, Value>,
@@ -200,6 +200,16 @@ impl Plan {
     #[must_use]
     pub fn step(&self, id: &StepId) -> Option<&PlannedStep> {
         self.steps.iter().chain(&self.handlers).find(|step| step.id == *id)
+    }
+
+    /// The servers that lie before `server`, the nearest to here first.
+    #[must_use]
+    pub fn way_to<'a>(&'a self, server: &'a Server) -> Vec<&'a Server> {
+        way_to(server, |name| {
+            let name = ServerName::parse(name).ok()?;
+            let planned = self.servers.get(&name).map(|planned| &planned.server);
+            planned.or_else(|| self.jumps.get(&name))
+        })
     }
 
     /// The environment.

@@ -12,11 +12,16 @@ use russh::{MethodKind, MethodSet};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Largest key file that is read, in bytes.
 const KEY_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Why a key file was not offered.
 pub(super) const LOCKED: &str = "it needs a passphrase";
+/// Why nothing more was offered.
+pub(super) const HUNG_UP: &str = "then the server hung up (`MaxAuthTries`)";
+/// How long a server that hangs up may take.
+const HANG_UP_NOTICE: Duration = Duration::from_millis(30);
 /// Most rounds of questions that a server may ask.
 const QUESTION_ROUNDS_MAX: usize = 8;
 
@@ -47,6 +52,13 @@ pub(super) async fn log_in(client: &mut Client, offer: &Offer<'_>) -> Result<(),
         Login { client, offer, hash: None, offered: Vec::new(), tried: Vec::new(), remaining: None };
     if login.keys().await || login.passwords().await {
         return Ok(());
+    }
+    if !login.tried.is_empty() {
+        // The end of the line is noticed after the refusal.
+        tokio::time::sleep(HANG_UP_NOTICE).await;
+    }
+    if !login.open() && !login.tried.is_empty() {
+        login.tried.push(HUNG_UP.to_owned());
     }
     let tried =
         if login.tried.is_empty() { "nothing, no key was found".to_owned() } else { login.tried.join(", ") };
@@ -135,8 +147,10 @@ impl Login<'_> {
         let key = Arc::new(key);
         for certificate in self.certificates_for(file, &key) {
             let user = self.offer.route.user.clone();
+            let kind = if has_expired(&certificate) { "an expired" } else { "a" };
             let result = self.client.authenticate_openssh_cert(user, key.clone(), certificate).await;
-            if self.note(format!("{name} with certificate"), result.map_err(|error| error.to_string())) {
+            if self.note(format!("{name} with {kind} certificate"), result.map_err(|error| error.to_string()))
+            {
                 return true;
             }
         }
@@ -230,6 +244,12 @@ impl Login<'_> {
 pub(super) async fn connect_agent(socket: Option<&Path>) -> Option<Agent> {
     let client = AgentClient::connect_uds(socket?).await.ok()?;
     Some(client.dynamic())
+}
+
+/// By the clock here; the server decides by its own.
+fn has_expired(certificate: &Certificate) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    now >= certificate.valid_before()
 }
 
 fn read_small(file: &Path) -> Option<String> {

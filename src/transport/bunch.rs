@@ -3,8 +3,8 @@
 //! A frame of its own costs the server some eight processes: a session, a shell, a timer, the answer. Probes are
 //! many and small, so a bunch of them shares these and costs each a fork.
 
+use super::account::Place;
 use super::frame::{Frame, Work};
-use super::session::Place;
 use super::shell::{Request, Shell};
 use super::text;
 use std::time::Duration;

@@ -2,9 +2,10 @@
 
 use super::TransportError;
 use super::auth::{self, Offer};
-use super::config::{Route, split_jump};
+use super::bridge::Bridge;
 use super::hostkey::{self, Trust};
 use super::options::{Credentials, Options};
+use super::way::{self, Hop, Station, Way};
 use crate::model::{HostKey, Server, ServerName};
 use russh::client::{self, Handle};
 use russh::keys::PublicKeyOrCertificate;
@@ -24,8 +25,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const HANDSHAKES_MAX: usize = 4;
 /// Attempts when a handshake is cut off.
 const ATTEMPTS_MAX: u32 = 8;
-/// Longest chain of jumps.
-const JUMPS_MAX: usize = 6;
 /// Time for the login; a person may have to touch a key.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Window of the persistent shell's connection, in bytes.
@@ -40,13 +39,15 @@ pub(super) type Client = Handle<Watcher>;
 pub(super) enum Purpose {
     Shell,
     Bulk,
+    /// Others go through it.
+    Bridge,
 }
 
-/// A connection, with the connections that it goes through.
+/// A connection, and the jump server that it goes through.
 pub(super) struct Connection {
     pub(super) client: Client,
-    /// Kept open as long as the last one lives.
-    _through: Vec<Client>,
+    /// Stays open as long as this one.
+    pub(super) through: Option<Arc<Bridge>>,
 }
 
 /// Sees the host key while the connection is made.
@@ -56,7 +57,7 @@ pub(super) struct Watcher {
 }
 
 #[derive(Default)]
-struct Verdict {
+pub(super) struct Verdict {
     refused: Option<TransportError>,
     shown: Option<HostKey>,
 }
@@ -73,32 +74,42 @@ impl client::Handler for Watcher {
     }
 }
 
-/// One host on the way.
-struct Hop<'a> {
-    route: Route,
-    pinned: &'a [HostKey],
-    password: Option<&'a secrecy::SecretString>,
-    passphrase: Option<&'a secrecy::SecretString>,
-}
-
 /// Connects to `server` and logs in.
 pub(super) async fn connect(
     server: &Server,
-    jump: Option<&Server>,
+    way: &Way,
     credentials: &Credentials,
     options: &Options,
     purpose: Purpose,
 ) -> Result<Connection, TransportError> {
-    let hops = hops(server, jump, credentials, options).await?;
-    let mut attempt = 0;
+    let hops = way::hops(server, way, credentials, options).await?;
+    let (hop, before) = split(&hops, server)?;
+    let made = persist(|| async {
+        let bridge = options.bridges.cross(&server.name, before, options).await.map_err(Failure::Final)?;
+        let client = arrive(hop, bridge.as_ref(), options, purpose, None).await?;
+        Ok(Connection { client, through: bridge })
+    });
+    made.await.map_err(|failure| failure.at_the_end(&hop.station))
+}
+
+fn split<'a>(hops: &'a [Hop], server: &Server) -> Result<(&'a Hop, &'a [Hop]), TransportError> {
+    hops.split_last().ok_or_else(|| TransportError::Config {
+        address: server.address.clone(),
+        cause: "there is no way".to_owned(),
+    })
+}
+
+/// Tries again while handshakes are cut off.
+pub(super) async fn persist<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut attempts = 0;
     loop {
-        attempt += 1;
-        match through(&server.name, &hops, options, purpose, None).await {
-            Ok(connection) => return Ok(connection),
-            Err(Failure::Cut(_)) if attempt < ATTEMPTS_MAX => {
-                tokio::time::sleep(pause(attempt)).await;
-            }
-            Err(failure) => return Err(failure.into_error(server)),
+        attempts += 1;
+        match attempt().await {
+            Err(Failure::Cut(_)) if attempts < ATTEMPTS_MAX => tokio::time::sleep(pause(attempts)).await,
+            other => return other,
         }
     }
 }
@@ -111,24 +122,25 @@ fn pause(attempt: u32) -> Duration {
 
 /// Asks a server for its host keys, one of each kind, without logging in.
 ///
-/// The way to it, where it leads through jumps, is checked as always.
+/// The way to it, where it leads through jump servers, is checked and opened as always.
 ///
 /// # Errors
 /// When it cannot be reached.
 pub async fn fetch_host_keys(
     server: &Server,
-    jump: Option<&Server>,
+    way: &Way,
     options: &Options,
 ) -> Result<Vec<HostKey>, TransportError> {
-    let credentials = Credentials::default();
-    let hops = hops(server, jump, &credentials, options).await?;
+    let hops = way::hops(server, way, &Credentials::default(), options).await?;
+    let (hop, before) = split(&hops, server)?;
+    let bridge = options.bridges.cross(&server.name, before, options).await?;
     let mut keys: Vec<HostKey> = Vec::new();
     let mut failure = None;
     let kinds = Trust::new(&server.name, "", 22, None, &[], &[]).algorithms();
     for kind in kinds {
         let verdict = Arc::new(Mutex::new(Verdict::default()));
         let show = Some((kind, verdict.clone()));
-        let result = through(&server.name, &hops, options, Purpose::Shell, show).await;
+        let result = arrive(hop, bridge.as_ref(), options, Purpose::Shell, show).await;
         let shown = verdict.lock().unwrap_or_else(PoisonError::into_inner).shown.take();
         match (shown, result) {
             (Some(key), _) => {
@@ -139,129 +151,102 @@ pub async fn fetch_host_keys(
             (None, Err(failed)) => failure = Some(failed),
             (None, Ok(_)) => {}
         }
-        if matches!(failure, Some(Failure::Unreachable(_) | Failure::Final(_))) {
+        if matches!(failure, Some(Failure::Unreachable(_) | Failure::Final(_) | Failure::At(..))) {
             break;
         }
     }
     match (keys.is_empty(), failure) {
-        (true, Some(failure)) => Err(failure.into_error(server)),
+        (true, Some(failure)) => Err(failure.at_the_end(&hop.station)),
         _ => Ok(keys),
     }
 }
 
-async fn hops<'a>(
-    server: &'a Server,
-    jump: Option<&'a Server>,
-    credentials: &'a Credentials,
-    options: &Options,
-) -> Result<Vec<Hop<'a>>, TransportError> {
-    let route = Route::of_server(server, options).await?;
-    let passphrase = credentials.passphrase.as_ref();
-    // A password goes to its own server alone.
-    let hop = |route: Route, pinned: &'a [HostKey]| Hop { route, pinned, password: None, passphrase };
-    let mut hops = Vec::new();
-    if let Some(jump) = jump {
-        let jump_route = Route::of_server(jump, options).await?;
-        hops.extend(named_hops(&jump_route.jumps, options).await?.into_iter().map(|route| hop(route, &[])));
-        hops.push(hop(jump_route, &jump.host_keys));
-    } else {
-        let names = match server.jump.as_deref() {
-            Some(names) if names != "none" => names.split(',').map(str::to_owned).collect(),
-            Some(_) => Vec::new(),
-            None => route.jumps.clone(),
-        };
-        hops.extend(named_hops(&names, options).await?.into_iter().map(|route| hop(route, &[])));
-    }
-    hops.push(Hop { route, pinned: &server.host_keys, password: credentials.password.as_ref(), passphrase });
-    Ok(hops)
-}
-
-/// The routes of a `ProxyJump` list. The first of a list may itself lie behind others.
-async fn named_hops(names: &[String], options: &Options) -> Result<Vec<Route>, TransportError> {
-    let mut routes: Vec<Route> = Vec::new();
-    let mut names: Vec<String> = names.to_vec();
-    while let Some(first) = names.first().cloned() {
-        let mut list = Vec::new();
-        for name in &names {
-            let (user, host, port) = split_jump(name);
-            list.push(Route::resolve(&host, user.as_deref(), port, options).await?);
-        }
-        names = list.first().map(|route| route.jumps.clone()).unwrap_or_default();
-        list.append(&mut routes);
-        routes = list;
-        if routes.len() > JUMPS_MAX {
-            let cause = format!("more than {JUMPS_MAX} jumps");
-            return Err(TransportError::Config { address: first, cause });
-        }
-    }
-    Ok(routes)
-}
-
 /// Why an attempt came to nothing.
-enum Failure {
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
     /// Cut off before anything happened: the server may be busy.
     Cut(String),
-    /// The two sides have no algorithm in common.
-    Foreign(String),
+    /// The two sides have no algorithm in common: for what, and what the other side has.
+    Foreign(String, String),
     Unreachable(String),
     Final(TransportError),
+    /// A jump server before this host is to blame.
+    At(Station, TransportError),
 }
 
 impl Failure {
-    fn into_error(self, server: &Server) -> TransportError {
+    /// The error of the server that was to be reached.
+    fn at_the_end(self, last: &Station) -> TransportError {
         match self {
-            Self::Final(error) => error,
-            Self::Cut(cause) | Self::Foreign(cause) | Self::Unreachable(cause) => {
-                let address = server.address.chars().filter(|c| !c.is_control()).collect();
-                TransportError::Unreachable { server: server.name.clone(), address, cause }
+            Self::At(station, error) => behind(last.server.clone(), station, error),
+            other => other.of(last),
+        }
+    }
+
+    /// The error of a server that lies behind this station.
+    pub(super) fn on_the_way(self, station: &Station, target: &ServerName) -> TransportError {
+        match self {
+            Self::At(station, error) => behind(target.clone(), station, error),
+            other => behind(target.clone(), station.clone(), other.of(station)),
+        }
+    }
+
+    fn of(self, station: &Station) -> TransportError {
+        match self {
+            Self::Final(error) | Self::At(_, error) => error,
+            Self::Foreign(what, theirs) => {
+                TransportError::NoCommonAlgorithm { server: station.server.clone(), what, theirs }
+            }
+            Self::Cut(cause) | Self::Unreachable(cause) => {
+                let (server, address) = (station.server.clone(), station.address.clone());
+                TransportError::Unreachable { server, address, cause }
             }
         }
     }
 }
 
+fn behind(server: ServerName, station: Station, error: TransportError) -> TransportError {
+    TransportError::Jump { server, hop: station.label, listed: station.listed, error: Box::new(error) }
+}
+
+/// Where a host key is put that is only shown, and of which kind it is to be.
 type Show = Option<(russh::keys::Algorithm, Arc<Mutex<Verdict>>)>;
 
-async fn through(
-    server: &ServerName,
-    hops: &[Hop<'_>],
+/// Connects to one host, through what lies before it, and logs in unless its key is only shown.
+pub(super) async fn arrive(
+    hop: &Hop,
+    before: Option<&Arc<Bridge>>,
     options: &Options,
     purpose: Purpose,
     show: Show,
-) -> Result<Connection, Failure> {
-    let mut clients: Vec<Client> = Vec::new();
-    let mut permits = Vec::new();
-    for (index, hop) in hops.iter().enumerate() {
-        let last = index + 1 == hops.len();
-        permits.push(permit(&hop.route.host, hop.route.port).await?);
-        let limit = hop.route.connect_timeout.unwrap_or(options.connect_timeout);
-        let show = if last { show.clone() } else { None };
-        let showing = show.is_some();
-        let purpose = if last { purpose } else { Purpose::Bulk };
-        let many = hops.len() > 1;
-        let shake = handshake(server, hop, clients.last(), many, options, purpose, show);
-        let mut client = match tokio::time::timeout(limit, shake).await {
-            Ok(client) => client?,
-            Err(_) => return Err(Failure::Unreachable(format!("no answer within {} s", limit.as_secs()))),
-        };
-        if !showing {
-            let offer =
-                Offer { server, route: &hop.route, password: hop.password, passphrase: hop.passphrase };
-            match tokio::time::timeout(LOGIN_TIMEOUT, auth::log_in(&mut client, &offer)).await {
-                Ok(result) => result.map_err(Failure::Final)?,
-                Err(_) => return Err(Failure::Unreachable("the login took too long".to_owned())),
-            }
-        }
-        clients.push(client);
+) -> Result<Client, Failure> {
+    let _permit = permit(&hop.route.host, hop.route.port).await?;
+    let limit = hop.route.connect_timeout.unwrap_or(options.connect_timeout);
+    let showing = show.is_some();
+    let shake = handshake(hop, before, options, purpose, show);
+    let mut client = match tokio::time::timeout(limit, shake).await {
+        Ok(client) => client?,
+        Err(_) => return Err(Failure::Unreachable(format!("no answer within {} s", limit.as_secs()))),
+    };
+    if showing {
+        return Ok(client);
     }
-    let client = clients.pop().ok_or_else(|| Failure::Unreachable("there is no way".to_owned()))?;
-    Ok(Connection { client, _through: clients })
+    let offer = Offer {
+        server: &hop.station.server,
+        route: &hop.route,
+        password: hop.credentials.password.as_ref(),
+        passphrase: hop.credentials.passphrase.as_ref(),
+    };
+    match tokio::time::timeout(LOGIN_TIMEOUT, auth::log_in(&mut client, &offer)).await {
+        Ok(result) => result.map_err(Failure::Final)?,
+        Err(_) => return Err(Failure::Unreachable("the login took too long".to_owned())),
+    }
+    Ok(client)
 }
 
 async fn handshake(
-    server: &ServerName,
-    hop: &Hop<'_>,
-    before: Option<&Client>,
-    many: bool,
+    hop: &Hop,
+    before: Option<&Arc<Bridge>>,
     options: &Options,
     purpose: Purpose,
     show: Show,
@@ -269,7 +254,8 @@ async fn handshake(
     let route = &hop.route;
     // Also beside pinned keys: a revocation counts there too.
     let files = route.known_hosts_files().await;
-    let mut trust = Trust::new(server, &route.host, route.port, route.alias.as_deref(), hop.pinned, &files);
+    let server = &hop.station.server;
+    let mut trust = Trust::new(server, &route.host, route.port, route.alias.as_deref(), &hop.pinned, &files);
     let mut algorithms = trust.algorithms();
     let verdict = match show {
         Some((kind, verdict)) => {
@@ -282,12 +268,9 @@ async fn handshake(
     let config = Arc::new(config(options, purpose, &trust, algorithms));
     let watcher = Watcher { trust, verdict: verdict.clone() };
     let result = match (before, &route.command) {
-        (Some(client), _) => {
-            let channel = client
-                .channel_open_direct_tcpip(route.host.clone(), u32::from(route.port), "127.0.0.1", 0)
-                .await
-                .map_err(|error| Failure::Unreachable(format!("the jump server says: {error}")))?;
-            client::connect_stream(config, channel.into_stream(), watcher).await
+        (Some(bridge), _) => {
+            let crossing = bridge.open(&route.host, route.port).await?;
+            client::connect_stream(config, crossing, watcher).await
         }
         (None, Some(command)) => {
             let stream = proxy(command).map_err(|error| Failure::Unreachable(error.to_string()))?;
@@ -296,7 +279,8 @@ async fn handshake(
         (None, None) => {
             let stream = TcpStream::connect((route.host.as_str(), route.port)).await.map_err(network)?;
             stream.set_nodelay(true).map_err(network)?;
-            client::connect_stream(config, Prompt { stream, at_once: many }, watcher).await
+            client::connect_stream(config, Prompt { stream, at_once: purpose == Purpose::Bridge }, watcher)
+                .await
         }
     };
     let refused = verdict.lock().unwrap_or_else(PoisonError::into_inner).refused.take();
@@ -320,9 +304,25 @@ fn kex_failure(error: &russh::Error) -> Failure {
         russh::Error::IO(_) | russh::Error::HUP | russh::Error::Disconnect | russh::Error::Version => {
             Failure::Cut(format!("the handshake was cut off: {error}"))
         }
-        russh::Error::NoCommonAlgo { .. } => Failure::Foreign(error.to_string()),
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => foreign(kind, theirs),
         other => Failure::Unreachable(other.to_string()),
     }
+}
+
+fn foreign(kind: &russh::AlgorithmKind, theirs: &[String]) -> Failure {
+    let what = match kind {
+        russh::AlgorithmKind::Kex => "key exchange",
+        russh::AlgorithmKind::Key => "host key",
+        russh::AlgorithmKind::Cipher => "cipher",
+        russh::AlgorithmKind::Compression => "compression",
+        russh::AlgorithmKind::Mac => "message authentication",
+    };
+    // Words of the protocol's extensions are no algorithms.
+    let real = theirs.iter().filter(|name| !name.starts_with("kex-strict") && !name.starts_with("ext-info"));
+    let theirs: Vec<String> =
+        real.take(8).map(|name| name.chars().filter(|c| c.is_ascii_graphic()).collect()).collect();
+    let theirs = if theirs.is_empty() { "nothing".to_owned() } else { theirs.join(", ") };
+    Failure::Foreign(what.to_owned(), theirs)
 }
 
 fn config(
@@ -340,7 +340,7 @@ fn config(
         cipher::AES_128_CTR,
     ];
     client::Config {
-        window_size: if purpose == Purpose::Bulk { BULK_WINDOW_BYTES } else { SHELL_WINDOW_BYTES },
+        window_size: if purpose == Purpose::Shell { SHELL_WINDOW_BYTES } else { BULK_WINDOW_BYTES },
         keepalive_interval: Some(options.keepalive_interval),
         keepalive_max: options.keepalive_max,
         nodelay: true,

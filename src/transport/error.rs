@@ -16,6 +16,18 @@ pub enum TransportError {
         /// What the network said.
         cause: String,
     },
+    /// The way to a server ends at a jump server before it; nothing was done on the server.
+    #[error("server `{server}` lies behind `{hop}`: {error}")]
+    Jump {
+        /// The server that was to be reached.
+        server: ServerName,
+        /// The jump server: its name in the inventory, or what the SSH configuration was asked for.
+        hop: String,
+        /// Whether it is a server of the inventory.
+        listed: bool,
+        /// What is wrong there.
+        error: Box<TransportError>,
+    },
     /// The line broke after something was sent: what happened is to be asked of the server.
     #[error("the line to server `{server}` was lost: {cause}")]
     Lost {
@@ -62,6 +74,16 @@ pub enum TransportError {
         /// Which rule it breaks.
         cause: String,
     },
+    /// The server knows no algorithm that is safe enough.
+    #[error("server `{server}` offers no {what} that is still safe, only {theirs}")]
+    NoCommonAlgorithm {
+        /// The server.
+        server: ServerName,
+        /// What the algorithm is for.
+        what: String,
+        /// What the server offers.
+        theirs: String,
+    },
     /// No key, certificate or password was accepted.
     #[error("server `{server}` refused the login of `{user}`; tried: {tried}")]
     LoginRefused {
@@ -92,11 +114,13 @@ pub enum TransportError {
         /// The server.
         server: ServerName,
     },
-    /// `sudo` did not start a root shell.
-    #[error("`sudo` on server `{server}` is refused: {cause}")]
+    /// `sudo`, or `doas`, did not start a shell.
+    #[error("`{with}` on server `{server}` is refused: {cause}")]
     SudoRefused {
         /// The server.
         server: ServerName,
+        /// Which of the two.
+        with: &'static str,
         /// What it said.
         cause: String,
     },
@@ -211,10 +235,25 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// What is wrong, and the jump server where it is, if it is one.
+    #[must_use]
+    pub fn place(&self) -> (&Self, Option<&str>) {
+        match self {
+            Self::Jump { hop, error, .. } => (error, Some(hop)),
+            other => (other, None),
+        }
+    }
+
     /// Whether the login was refused while a key file stayed closed, for want of its passphrase.
     #[must_use]
     pub fn wants_passphrase(&self) -> bool {
-        matches!(self, Self::LoginRefused { tried, .. } if tried.contains(super::auth::LOCKED))
+        matches!(self.place().0, Self::LoginRefused { tried, .. } if tried.contains(super::auth::LOCKED))
+    }
+
+    /// Whether trying again after a while may help: nobody has to mend anything first.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self.place().0, Self::Lost { .. } | Self::Unreachable { .. })
     }
 
     /// Whether it is certain that nothing was done on the server.
@@ -240,6 +279,8 @@ impl TransportError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Jump { hop, listed: false, error, .. } => return host_hint(hop, error),
+            Self::Jump { error, .. } => return error.hint(),
             Self::UnknownHostKey { server, .. } => format!(
                 "compare the fingerprint with the one shown on the server's console, then pin it with `esclusa trust {server}`"
             ),
@@ -254,11 +295,41 @@ impl TransportError {
             Self::SudoRefused { cause, .. } if cause.contains("tty") => {
                 "remove `requiretty` for this account from the server's sudoers".to_owned()
             }
-            Self::NoEscalation { .. } => "set `become: sudo` for the server".to_owned(),
+            Self::SudoRefused { with: "doas", cause, .. } if cause.contains("uthenti") || cause.contains("tty") => {
+                "`doas` takes a password on a terminal only: add `nopass` to the account's rule in doas.conf, or use `sudo`"
+                    .to_owned()
+            }
+            Self::SudoRefused { with: "doas", .. } => "look at the server's doas.conf".to_owned(),
+            Self::SudoRefused { cause, .. } if cause.contains("it waits") => {
+                "only a password can be given to `sudo`: let this account do without a code or a question there"
+                    .to_owned()
+            }
+            Self::SudoRefused { .. } => {
+                "`sudo -l` there, as the login, shows what it may do; a shell (`sh`) is what is started".to_owned()
+            }
+            Self::NoEscalation { .. } => {
+                "set `become: sudo` or `become: doas` for the server, or log in there as that account or as root"
+                    .to_owned()
+            }
+            Self::Shell { cause, .. } if cause.contains("cannot write to") => {
+                "the login needs a home folder that it can write to, with room: Esclusa keeps its place there".to_owned()
+            }
+            Self::Shell { .. } => {
+                "`ssh` to it with the command `sh -c true` must work and print nothing: look at the account's login \
+                 shell, `ForceCommand`, and its start files such as `.bashrc`"
+                    .to_owned()
+            }
             Self::OtherStore { server, .. } | Self::Superseded { server, .. } => {
                 format!(
                     "if this control host is to take over, use `esclusa server adopt {server} --env ENVIRONMENT --reason TEXT`"
                 )
+            }
+            Self::NoCommonAlgorithm { what, .. } if what == "host key" => {
+                "give it a new key, `ssh-keygen -A` there, or an OpenSSH of this decade (7.2 or later)".to_owned()
+            }
+            Self::NoCommonAlgorithm { .. } => "update its OpenSSH (7.2 or later), or undo what its sshd_config restricts".to_owned(),
+            Self::LoginRefused { tried, .. } if tried.contains(super::auth::HUNG_UP) => {
+                "the right key came too late: name it under `identity_file` of the server, which is tried first".to_owned()
             }
             Self::LoginRefused { .. } => {
                 "check user, key and agent; `ssh -v` to the same address shows what the server accepts"
@@ -268,4 +339,25 @@ impl TransportError {
         };
         Some(hint)
     }
+}
+
+/// What to do about a jump server that the inventory does not have.
+fn host_hint(hop: &str, error: &TransportError) -> Option<String> {
+    // With a port, `ssh` takes it in this form alone.
+    let address =
+        if hop.contains(':') && !hop.contains("//") { format!("ssh://{hop}") } else { hop.to_owned() };
+    Some(match error {
+        TransportError::UnknownHostKey { .. } => format!(
+            "compare the fingerprint with the one on its console while you connect once with `ssh {address}`, or make \
+             it a server of the inventory and pin its key with `esclusa trust`"
+        ),
+        TransportError::ChangedHostKey { .. } => {
+            "if it was installed again, replace its line in that file; otherwise somebody may be in between"
+                .to_owned()
+        }
+        TransportError::Unreachable { .. } => format!(
+            "`{hop}` is no server of the inventory, so the SSH configuration says where it is; `ssh -v {address}` shows more"
+        ),
+        other => return other.hint(),
+    })
 }

@@ -396,7 +396,7 @@ e_stage() {
     printf 'LC_ALL=C PATH="%s" BLOBS="%s" HOME="%s"\nexport LC_ALL PATH BLOBS HOME\n' "$PATH" "$BLOBS" "$e_h"
     [ -z "$2" ] || printf 'USER=%s LOGNAME=%s\nexport USER LOGNAME\n' "$2" "$2"
     printf 'trap "rm -rf \\"$t\\"" EXIT\ntrap "exit 1" HUP INT TERM PIPE\n'
-    printf 'cd "$HOME" 2>/dev/null || cd /\numask 022\nprintf "%%s\\n" %s >&2\n(%s)\nexit $?\n' "$3-ready" "$E_AS"
+    printf 'cd "$HOME" 2>/dev/null || cd /\numask 022\nprintf "%%s\\n" %s\nprintf "%%s\\n" %s >&2\n(%s)\nexit $?\n' "$3-ready" "$3-ready" "$E_AS"
   } >"$e_t/run" || { e_note "$1" 1 'cannot write to the folder of streams'; return; }
   e_note "$1" 0 "$e_t/run"
 }

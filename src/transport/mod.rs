@@ -1,9 +1,9 @@
 //! SSH: connections, the persistent shell, detached units, streams.
 //!
 //! ```text
-//! options, config ─▶ connect (host keys, login, jumps) ─▶ Session ─┬─ shell: frames in, replies out
-//!                                                                  ├─ stream: a second connection for bulk
-//!                                                                  └─ forward: a TCP connection from the server
+//! options, config ─▶ way (jump servers) ─▶ connect (host keys, login) ─▶ Session ─┬─ shell: frames in, replies out
+//!                    bridge: their lines, shared                                  ├─ stream: a second connection
+//!                                                                                 └─ forward: TCP from the server
 //! ```
 //!
 //! What this folder promises: a host key is always checked; what was sent and not answered is
@@ -11,7 +11,9 @@
 //! [`text`](self); a status that did not arrive is no success. It knows nothing of plans, playbooks,
 //! databases or people. `russh` is used nowhere else.
 
+mod account;
 mod auth;
+mod bridge;
 mod bunch;
 mod channel;
 mod config;
@@ -30,7 +32,9 @@ mod shell;
 mod stream;
 mod text;
 mod tunnel;
+mod way;
 
+pub use bridge::Bridges;
 pub use connect::fetch_host_keys;
 pub use error::TransportError;
 pub use frame::{Frame, Refusal, Reply, UnitId, UnitState, Work};
@@ -40,3 +44,4 @@ pub use options::{ConfigSource, Credentials, Options};
 pub use session::Session;
 pub use stream::StreamEnd;
 pub use tunnel::Tunnel;
+pub use way::{Jump, Way};

@@ -1,5 +1,6 @@
 //! How connections are made, and with what.
 
+use super::bridge::Bridges;
 use secrecy::SecretString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Options {
     pub user: String,
     /// Where the relative key files of the inventory lie: the project's folder.
     pub folder: PathBuf,
+    /// The jump servers that are connected to.
+    pub bridges: Bridges,
 }
 
 impl Default for Options {
@@ -52,6 +55,7 @@ impl Default for Options {
             agent: std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from),
             user: user.unwrap_or_else(|| "root".to_owned()),
             folder: PathBuf::new(),
+            bridges: Bridges::default(),
         }
     }
 }

@@ -66,6 +66,11 @@ impl Reader {
         self.room = limit.saturating_add(MARK_LINE_BYTES_MAX);
     }
 
+    /// What has come that belongs to no answer.
+    pub(super) fn stray(&self) -> &[u8] {
+        &self.buffer
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }

@@ -1,5 +1,6 @@
 //! A session: one server, its connection, its shells.
 
+use super::account::{Accounts, Place};
 use super::bunch::{self, Placed};
 use super::channel::Line;
 use super::connect::{self, Client, Connection, Purpose};
@@ -8,8 +9,9 @@ use super::options::{Credentials, Options};
 use super::protocol::{self, Raw};
 use super::shell::{Request, Shell, Sudo, said};
 use super::tunnel::Tunnel;
-use super::{TransportError, facts, text};
-use crate::model::{Answer, Become, RunAs, RunId, Server, Status, Value};
+use super::way::Way;
+use super::{TransportError, bridge, facts, text};
+use crate::model::{Answer, RunAs, RunId, Server, Status, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,24 +32,18 @@ const GRACE: Duration = Duration::from_secs(60);
 /// An open session with one server. Everything takes `&self`; share it in an `Arc`.
 pub struct Session {
     pub(super) server: Server,
-    pub(super) jump: Option<Server>,
+    pub(super) way: Way,
     pub(super) credentials: Credentials,
     pub(super) options: Options,
     connection: Connection,
     channels: Arc<Semaphore>,
     login: Mutex<Option<Shell>>,
     root: Mutex<Option<Shell>>,
+    pub(super) accounts: Accounts,
     /// Store, epoch and whether it was adopted; for shells that open later.
     holding: std::sync::Mutex<Option<(String, u64)>>,
-    facts: BTreeMap<String, Value>,
+    pub(super) facts: BTreeMap<String, Value>,
     round_trips: AtomicU64,
-}
-
-/// Which of the two shells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Login,
-    Root,
 }
 
 impl std::fmt::Debug for Session {
@@ -59,21 +55,24 @@ impl std::fmt::Debug for Session {
 impl Session {
     /// Connects, checks the host key, logs in, opens the login shell and reads the facts.
     ///
-    /// `jump` is the inventory's server of that name; without it `server.jump` and the SSH
+    /// `way` has the inventory's servers that lie before it; without any, `server.jump` and the SSH
     /// configuration's `ProxyJump` are names of the SSH configuration.
     ///
     /// # Errors
-    /// Nothing was done on the server, whatever the error.
+    /// Nothing was done on the server, whatever the error. [`TransportError::Jump`] names the jump
+    /// server that the way ended at.
     pub async fn connect(
         server: &Server,
-        jump: Option<&Server>,
+        way: &Way,
         credentials: &Credentials,
         options: &Options,
     ) -> Result<Self, TransportError> {
-        let connection = connect::connect(server, jump, credentials, options, Purpose::Shell).await?;
+        let connection = connect::connect(server, way, credentials, options, Purpose::Shell).await?;
         let channels = Arc::new(Semaphore::new(CHANNELS_MAX - SHELLS_MAX));
-        let line = exec(&connection.client, server, "exec sh -s", Line::drained).await?;
-        let mut shell = Shell::open(&server.name, line, None).await?;
+        let line = exec(&connection.client, server, "exec sh -s", Line::drained).await;
+        let line = line.map_err(|error| unreachable(server, error))?;
+        let mut shell =
+            Shell::open(&server.name, line, None).await.map_err(|error| unreachable(server, error))?;
         let number = shell.number();
         let request = Request { number, text: text::facts(number), patience: GRACE, limit: OWN_BYTES_MAX };
         let mut facts = BTreeMap::new();
@@ -84,13 +83,14 @@ impl Session {
         shell.exchange(vec![request], &mut seen).await.map_err(|error| unreachable(server, error))?;
         Ok(Self {
             server: server.clone(),
-            jump: jump.cloned(),
+            way: way.clone(),
             credentials: credentials.clone(),
             options: options.clone(),
             connection,
             channels,
             login: Mutex::new(Some(shell)),
             root: Mutex::new(None),
+            accounts: Accounts::default(),
             holding: std::sync::Mutex::new(None),
             facts,
             round_trips: AtomicU64::new(1),
@@ -101,6 +101,12 @@ impl Session {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// The jump servers that the line goes through, the nearest to here first.
+    #[must_use]
+    pub fn jumps(&self) -> Vec<String> {
+        self.connection.through.as_ref().map(|bridge| bridge.stations()).unwrap_or_default()
     }
 
     /// What the server is, as it was when connecting: `os`, `os_version`, `os_name`, `arch`,
@@ -130,7 +136,7 @@ impl Session {
     /// Sends all frames and waits for their replies, in order.
     ///
     /// Consecutive frames of one shell are one round trip; the login shell takes `RunAs::Login`, the
-    /// root shell `RunAs::Root` and `RunAs::User`.
+    /// root shell `RunAs::Root` and `RunAs::User`. Where root is refused, each account has its own.
     ///
     /// # Errors
     /// [`TransportError::Lost`] when the line breaks: ask the server what happened.
@@ -149,7 +155,7 @@ impl Session {
     ) -> Result<Vec<Reply>, TransportError> {
         let mut placed = Vec::new();
         for frame in frames {
-            let (place, account) = self.place(&frame.as_user)?;
+            let (place, account) = self.settle(&frame.as_user).await?;
             placed.push((place, account, frame));
         }
         let mut replies: Vec<Reply> = Vec::new();
@@ -162,7 +168,9 @@ impl Session {
             }
             let went_well =
                 replies.iter().all(|reply| matches!(reply, Reply::Answered(a) if a.status.success()));
-            self.run_group(place, group, went_well, &mut replies, seen).await?;
+            if let Err(error) = self.run_group(place, group, went_well, &mut replies, seen).await {
+                return Err(self.blame(error).await);
+            }
         }
         Ok(replies)
     }
@@ -261,8 +269,11 @@ impl Session {
     pub async fn forget_units(&self, run: &RunId) -> Result<(), TransportError> {
         let prefix = UnitId::prefix(run);
         self.ask(&RunAs::Login, GRACE, |number| text::forget(number, &prefix)).await?;
-        if self.place(&RunAs::Root)?.0 == Place::Root {
+        if self.place(&RunAs::Root)?.0 == Place::Root && !self.accounts.is_rootless() {
             self.ask(&RunAs::Root, GRACE, |number| text::forget(number, &prefix)).await?;
+        }
+        for name in self.accounts.names() {
+            self.ask(&RunAs::User(name), GRACE, |number| text::forget(number, &prefix)).await?;
         }
         Ok(())
     }
@@ -285,7 +296,7 @@ impl Session {
         let needs_root = adopt && self.place(&RunAs::Root)?.0 == Place::Root;
         let mut root = self.root.lock().await;
         if needs_root && root.is_none() {
-            *root = Some(self.open_root().await?);
+            *root = Some(self.open_shell(Place::Root).await?);
         }
         if let Some(root) = root.as_mut() {
             self.guard_shell(root, &holding, adopt).await?;
@@ -338,34 +349,24 @@ impl Session {
         self.channels.clone().acquire_owned().await.map_err(|_| self.lost("the session is closed"))
     }
 
+    /// Names the jump server whose line was cut, where one was.
+    pub(super) async fn blame(&self, error: TransportError) -> TransportError {
+        bridge::blame(error, self.connection.through.as_ref()).await
+    }
+
     pub(super) fn lost(&self, cause: &str) -> TransportError {
         TransportError::Lost { server: self.server.name.clone(), cause: cause.to_owned() }
     }
 
-    /// Which shell works for an account, and the account's name where it is not the shell's own.
-    pub(super) fn place(&self, as_user: &RunAs) -> Result<(Place, String), TransportError> {
-        let is_root = self.facts.get("uid") == Some(&Value::Int(0));
-        let sudo = self.server.escalation == Become::Sudo && !is_root;
-        match as_user {
-            RunAs::Login => Ok((Place::Login, String::new())),
-            RunAs::Root => Ok((if sudo { Place::Root } else { Place::Login }, String::new())),
-            RunAs::User(name) if self.facts.get("user").and_then(Value::as_text) == Some(name) => {
-                Ok((Place::Login, String::new()))
-            }
-            RunAs::User(name) if account_name(name) && is_root => Ok((Place::Login, name.clone())),
-            RunAs::User(name) if account_name(name) && sudo => Ok((Place::Root, name.clone())),
-            RunAs::User(name) => {
-                let user = said(name.as_bytes());
-                Err(TransportError::NoEscalation { server: self.server.name.clone(), user })
-            }
-        }
-    }
-
-    async fn shell(&self, place: Place) -> Result<MappedMutexGuard<'_, Shell>, TransportError> {
-        let slot = if place == Place::Login { &self.login } else { &self.root };
+    pub(super) async fn shell(&self, place: Place) -> Result<MappedMutexGuard<'_, Shell>, TransportError> {
+        let slot = match place {
+            Place::Login => &self.login,
+            Place::Root => &self.root,
+            Place::Account(at) => self.accounts.shell(at).ok_or_else(|| self.lost("there is no shell"))?,
+        };
         let mut slot = slot.lock().await;
         if slot.is_none() {
-            let mut shell = self.open_root().await?;
+            let mut shell = self.open_shell(place).await?;
             let holding = self.holding.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             if let Some(holding) = holding {
                 self.guard_shell(&mut shell, &holding, false).await?;
@@ -375,16 +376,18 @@ impl Session {
         MutexGuard::try_map(slot, Option::as_mut).map_err(|_| self.lost("there is no shell"))
     }
 
-    async fn open_root(&self) -> Result<Shell, TransportError> {
-        let sudo = self.sudo(text::random_word(), false);
+    async fn open_shell(&self, place: Place) -> Result<Shell, TransportError> {
+        let sudo = self.sudo(place, text::random_word(), false);
         let command = sudo.command(&format!("sh -c 'echo {}; exec sh -s'", sudo.ready));
         let line = exec(&self.connection.client, &self.server, &command, Line::drained).await?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         Shell::open(&self.server.name, line, Some(&sudo)).await
     }
 
-    pub(super) fn sudo(&self, ready: String, streams: bool) -> Sudo<'_> {
+    pub(super) fn sudo(&self, place: Place, ready: String, streams: bool) -> Sudo<'_> {
         Sudo {
+            program: self.server.escalation,
+            account: self.accounts.name(place),
             password: self.credentials.sudo_password.as_ref(),
             prompt: text::random_word(),
             ready,
@@ -399,7 +402,7 @@ impl Session {
         patience: Duration,
         text: impl FnOnce(u64) -> String,
     ) -> Result<Raw, TransportError> {
-        let (place, _) = self.place(as_user)?;
+        let (place, _) = self.settle(as_user).await?;
         let mut shell = self.shell(place).await?;
         let number = shell.number();
         self.exchange_one(&mut shell, Request { number, text: text(number), patience, limit: OWN_BYTES_MAX })
@@ -413,17 +416,11 @@ impl Session {
             answer = Some(raw);
             Ok(())
         };
-        shell.exchange(vec![request], &mut seen).await?;
+        if let Err(error) = shell.exchange(vec![request], &mut seen).await {
+            return Err(self.blame(error).await);
+        }
         answer.ok_or_else(|| self.lost("no answer"))
     }
-}
-
-/// Whether a text may be the name of an account: it becomes part of shell text.
-fn account_name(name: &str) -> bool {
-    let good = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(good)
 }
 
 /// Before the first answer nothing was done, whatever broke.

@@ -4,13 +4,16 @@ use super::TransportError;
 use super::channel::{Event, Line, Orders};
 use super::protocol::{Raw, Reader};
 use super::text;
-use crate::model::ServerName;
+use crate::model::script::quote;
+use crate::model::{Become, ServerName};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// Time that a shell, and `sudo`, may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(45);
+/// Silence after a question that is not ours; then nobody is going to answer it.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of the shell's own error output that are kept to explain a failure.
 const ERROR_BYTES_MAX: usize = 8 * 1024;
 /// Small texts travel together.
@@ -39,8 +42,12 @@ pub(super) struct Shell {
     pub(super) guard: Option<(String, u64)>,
 }
 
-/// How to become root when a shell opens.
+/// How to become root, or another account, when a shell opens.
 pub(super) struct Sudo<'a> {
+    /// The program that does it.
+    pub(super) program: Become,
+    /// Another account than root.
+    pub(super) account: Option<String>,
     pub(super) password: Option<&'a SecretString>,
     pub(super) prompt: String,
     /// The word by which the command says that it runs.
@@ -50,9 +57,32 @@ pub(super) struct Sudo<'a> {
 }
 
 impl Sudo<'_> {
-    /// The command that starts `command` as root.
+    /// It does not go on, after these words.
+    fn waits(&self, server: &ServerName, words: &str) -> TransportError {
+        let words = said(words.replace(&self.prompt, "").as_bytes());
+        let cause = if words.is_empty() {
+            "it does not answer".to_owned()
+        } else {
+            format!("it waits after these words: {words}")
+        };
+        TransportError::SudoRefused { server: server.clone(), with: self.name(), cause }
+    }
+
+    fn name(&self) -> &'static str {
+        if self.program == Become::Doas { "doas" } else { "sudo" }
+    }
+
+    /// The command that starts `command` as that account.
     pub(super) fn command(&self, command: &str) -> String {
-        format!("exec sudo -S -p {} {command}", self.prompt)
+        let user = self.account.as_ref().map(|name| format!(" -u {}", quote(name))).unwrap_or_default();
+        match self.program {
+            // It reads passwords from a terminal alone, so it must not ask for one.
+            Become::Doas => format!("exec doas -n{user} {command}"),
+            Become::Sudo | Become::No if user.is_empty() => {
+                format!("exec sudo -S -p {} {command}", self.prompt)
+            }
+            Become::Sudo | Become::No => format!("exec sudo -S -H -p {}{user} {command}", self.prompt),
+        }
     }
 }
 
@@ -88,7 +118,7 @@ impl Shell {
         });
         match opened.await {
             Ok(result) => result?,
-            Err(_) => return Err(shell.broken("it does not answer")),
+            Err(_) => return Err(shell.silent(sudo)),
         }
         Ok(shell)
     }
@@ -165,7 +195,7 @@ impl Shell {
                 Some(Event::Out(bytes)) => self.reader.push(&bytes),
                 Some(Event::Err(bytes)) => keep(&mut self.errors, &bytes),
                 Some(_) => {}
-                None if self.next <= 1 => return Err(self.broken("it ended")),
+                None if self.next <= 1 => return Err(self.broken("it ended at once")),
                 None => return Err(self.lost("the shell ended")),
             }
         }
@@ -181,16 +211,30 @@ impl Shell {
         TransportError::Protocol { server: self.server.clone(), cause: said(cause.as_bytes()) }
     }
 
+    /// What a shell says that never worked, on whichever output.
     fn broken(&self, cause: &str) -> TransportError {
-        let said = said(&self.errors);
-        let cause = if said.is_empty() { self::said(cause.as_bytes()) } else { said };
+        let words = [said(&self.errors), said(self.reader.stray())];
+        let words: Vec<&str> = words.iter().map(String::as_str).filter(|words| !words.is_empty()).collect();
+        let mut cause = said(cause.as_bytes());
+        if !words.is_empty() {
+            cause.push_str(&format!("; it said: {}", words.join(" ")));
+        }
         TransportError::Shell { server: self.server.clone(), cause }
+    }
+
+    /// A shell that does not start in time, or a `sudo` that waits for something else than a password.
+    fn silent(&self, sudo: Option<&Sudo<'_>>) -> TransportError {
+        match sudo {
+            Some(sudo) => sudo.waits(&self.server, &String::from_utf8_lossy(&self.errors)),
+            None => self.broken("it does not answer"),
+        }
     }
 }
 
 /// Answers `sudo`'s prompt, once, and waits until its command says that it runs.
 ///
-/// What follows the word goes to `errors`; output of a stream that overtakes it, to `stray`.
+/// What follows the word goes to `errors`; of a stream's output what follows it there, to `stray`: what
+/// the login prints before that is none of it.
 pub(super) async fn wait_for_start(
     server: &ServerName,
     line: &mut Line,
@@ -199,26 +243,45 @@ pub(super) async fn wait_for_start(
     stray: &mut Vec<u8>,
 ) -> Result<(), TransportError> {
     let orders = line.orders();
-    let (mut output, mut asked) = (Vec::new(), 0);
+    // Kept outside, so that it can be told if the time is over.
+    let (output, mut asked) = (errors, 0);
+    let word = format!("{}\n", sudo.ready);
+    let mut begun = !sudo.streams;
     loop {
-        match line.next().await {
+        let Ok(event) = timeout(QUESTION_PATIENCE, line.next()).await else {
+            // Before the prompt it may be the login that is slow.
+            match question(output, &sudo.prompt).filter(|_| asked > 0) {
+                Some(words) => return Err(sudo.waits(server, &words)),
+                None => continue,
+            }
+        };
+        match event {
+            Some(Event::Out(bytes)) if begun && sudo.streams => stray.extend_from_slice(&bytes),
             Some(Event::Out(bytes)) if sudo.streams => {
                 stray.extend_from_slice(&bytes);
-                continue;
+                // Without the word, only a part of it at the end still counts.
+                let from = stray.len().saturating_sub(word.len());
+                let at = find(stray, word.as_bytes()).map(|at| at + word.len());
+                stray.drain(..at.unwrap_or(from));
+                if at.is_some() {
+                    begun = true;
+                }
             }
-            Some(Event::Out(bytes) | Event::Err(bytes)) => keep(&mut output, &bytes),
+            Some(Event::Out(bytes) | Event::Err(bytes)) => keep(output, &bytes),
             Some(_) => continue,
             None => {
-                let text = said(String::from_utf8_lossy(&output).replace(&sudo.prompt, "").as_bytes());
+                let text =
+                    String::from_utf8_lossy(output).replace(&sudo.prompt, "").replace(&sudo.ready, "…");
+                let text = said(text.as_bytes());
                 let cause = if text.is_empty() { "it ended without a word".to_owned() } else { text };
-                return Err(TransportError::SudoRefused { server: server.clone(), cause });
+                return Err(TransportError::SudoRefused { server: server.clone(), with: sudo.name(), cause });
             }
         }
-        if let Some(at) = find(&output, format!("{}\n", sudo.ready).as_bytes()) {
-            keep(errors, &output[at + sudo.ready.len() + 1..]);
+        if let Some(at) = find(output, word.as_bytes()).filter(|_| begun) {
+            output.drain(..at + word.len());
             return Ok(());
         }
-        let prompts = String::from_utf8_lossy(&output).matches(&sudo.prompt).count();
+        let prompts = String::from_utf8_lossy(output).matches(&sudo.prompt).count();
         if prompts > asked {
             asked = prompts;
             match sudo.password {
@@ -234,6 +297,13 @@ pub(super) async fn wait_for_start(
             }
         }
     }
+}
+
+/// A last line without an end that is not our prompt: somebody else's question, such as for a code.
+fn question(output: &[u8], prompt: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(output);
+    let last = text.rsplit(prompt).next().unwrap_or_default();
+    (!last.trim().is_empty() && !last.ends_with('\n')).then(|| last.to_owned())
 }
 
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {

@@ -1,9 +1,10 @@
 //! Bulk data, on a connection of its own: head-of-line blocking would stall the shell, and a large
 //! window is only wanted here.
 
+use super::account::Place;
 use super::channel::{Event, Line};
 use super::connect::{self, Connection, Purpose};
-use super::session::{Place, Session, exec, exit_status};
+use super::session::{Session, exec, exit_status};
 use super::shell::{keep, said, wait_for_start};
 use super::{TransportError, text};
 use crate::model::{Answer, BlobRef, RunAs, Script, Status};
@@ -67,7 +68,7 @@ impl Session {
             }
         }
         sink.flush().await.map_err(|error| self.local(&error))?;
-        let status = status.ok_or_else(|| self.lost("the stream ended without a status"))?;
+        let Some(status) = status else { return Err(self.without_status().await) };
         Ok(StreamEnd { status, stderr: stream.stderr, bytes })
     }
 
@@ -115,7 +116,7 @@ impl Session {
                 () = &mut receive => {}
             }
         }
-        let status = answer.status.ok_or_else(|| self.lost("the stream ended without a status"))?;
+        let Some(status) = answer.status else { return Err(self.without_status().await) };
         let (stdout, stderr, truncated) = (answer.stdout, answer.stderr, answer.truncated);
         Ok(Answer { status, stdout, stderr, truncated })
     }
@@ -133,7 +134,11 @@ impl Session {
         source: &mut (dyn AsyncRead + Unpin + Send),
     ) -> Result<(), TransportError> {
         // Files lie in the folder of the shell; an account of its own reads them there.
-        let owner = if self.place(as_user)?.0 == Place::Root { RunAs::Root } else { RunAs::Login };
+        let owner = match self.settle(as_user).await?.0 {
+            Place::Login => RunAs::Login,
+            Place::Root => RunAs::Root,
+            Place::Account(_) => as_user.clone(),
+        };
         let digest = blob.digest.to_string();
         let raw = self.ask(&owner, STAGE_TIMEOUT, |number| text::room(number, &digest)).await?;
         let room = String::from_utf8_lossy(&raw.stdout).into_owned();
@@ -160,7 +165,7 @@ impl Session {
     }
 
     async fn stream(&self, as_user: &RunAs, script: &Script) -> Result<Stream, TransportError> {
-        let (place, account) = self.place(as_user)?;
+        let (place, account) = self.settle(as_user).await?;
         let id = text::random_word();
         let raw =
             self.ask(as_user, STAGE_TIMEOUT, |number| text::stage(number, &account, &id, script)).await?;
@@ -169,29 +174,28 @@ impl Session {
             let cause = said(&raw.stdout);
             return Err(TransportError::Shell { server: self.server.name.clone(), cause });
         }
-        let connection = connect::connect(
-            &self.server,
-            self.jump.as_ref(),
-            &self.credentials,
-            &self.options,
-            Purpose::Bulk,
-        )
-        .await?;
-        let sudo = self.sudo(format!("{id}-ready"), true);
+        let connection =
+            connect::connect(&self.server, &self.way, &self.credentials, &self.options, Purpose::Bulk)
+                .await?;
+        let sudo = self.sudo(place, format!("{id}-ready"), true);
         let command = format!("sh {}", crate::model::script::quote(&path));
-        let command = if place == Place::Root { sudo.command(&command) } else { format!("exec {command}") };
+        let command = if place == Place::Login { format!("exec {command}") } else { sudo.command(&command) };
         let mut line = exec(&connection.client, &self.server, &command, Line::paced).await?;
-        // The script says on standard error that it starts, after any prompt: only then data may follow.
+        // The script says on both outputs that it starts, after any prompt: only then data may follow.
         let (mut stderr, mut stdout) = (Vec::new(), Vec::new());
         let start = wait_for_start(&self.server.name, &mut line, &sudo, &mut stderr, &mut stdout);
         match tokio::time::timeout(STAGE_TIMEOUT, start).await {
-            Ok(Err(TransportError::SudoRefused { server, cause })) if place == Place::Login => {
+            Ok(Err(TransportError::SudoRefused { server, cause, .. })) if place == Place::Login => {
                 return Err(TransportError::Shell { server, cause });
             }
             Ok(result) => result?,
             Err(_) => return Err(self.lost("a stream does not start")),
         }
         Ok(Stream { line, stdout, stderr, _connection: connection })
+    }
+
+    async fn without_status(&self) -> TransportError {
+        self.blame(self.lost("the stream ended without a status")).await
     }
 
     fn local(&self, error: &std::io::Error) -> TransportError {

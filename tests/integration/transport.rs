@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod asked;
+mod behind;
+mod jumps;
+mod odd;
 
 use esclusa::model::*;
 use esclusa::transport::server::{Settings, serve};
 use esclusa::transport::*;
+use jumps::through;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -178,7 +182,7 @@ fn sshd(more: &str) -> Option<Place> {
 
 impl Place {
     async fn connect(&self) -> Result<Session, TransportError> {
-        Session::connect(&self.server, None, &Credentials::default(), &self.options).await
+        Session::connect(&self.server, &Way::default(), &Credentials::default(), &self.options).await
     }
 
     async fn guarded(&self) -> Session {
@@ -504,7 +508,8 @@ async fn two_sessions_that_send_the_same_unit_at_once_run_it_once() {
     let mut other = place.server.clone();
     other.name = ServerName::parse("other").unwrap();
     let first = place.guarded().await;
-    let second = Session::connect(&other, None, &Credentials::default(), &place.options).await.unwrap();
+    let second =
+        Session::connect(&other, &Way::default(), &Credentials::default(), &place.options).await.unwrap();
     second.guard("store-1", 1, false).await.unwrap();
     let frame = unit(&id, "echo once >>count; sleep 0.3");
     let (one, two) = tokio::join!(first.run(vec![frame.clone()]), second.run(vec![frame]));
@@ -1007,7 +1012,7 @@ async fn a_host_known_by_its_rsa_key_alone_shows_that_key() {
         place.server.host_keys = vec![HostKey(bare(&read(place.path(file))))];
         place.connect().await.unwrap();
     }
-    let keys = fetch_host_keys(&place.server, None, &place.options).await.unwrap();
+    let keys = fetch_host_keys(&place.server, &Way::default(), &place.options).await.unwrap();
     let mut expected: Vec<HostKey> = ["rsa.pub", "ecdsa.pub", "host.pub"]
         .iter()
         .map(|file| HostKey(bare(&read(place.path(file)))))
@@ -1080,7 +1085,7 @@ async fn keys_passphrases_and_certificates_log_in() {
         assert!(error.to_string().contains("it needs a passphrase"), "{error}");
         for (phrase, right) in [("wrong one", false), ("open sesame", true)] {
             let credentials = Credentials { passphrase: Some(phrase.into()), ..Credentials::default() };
-            let result = Session::connect(&place.server, None, &credentials, &place.options).await;
+            let result = Session::connect(&place.server, &Way::default(), &credentials, &place.options).await;
             assert_eq!(result.is_ok(), right, "{kind} {phrase}");
             assert!(!format!("{result:?}{credentials:?}").contains(phrase));
         }
@@ -1207,7 +1212,7 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
     std::fs::copy(place.path(".ssh/id_ed25519.pub"), jump.path("authorized")).unwrap();
     // A server of the inventory.
     let session =
-        Session::connect(&place.server, Some(&jump.server), &Credentials::default(), &place.options)
+        Session::connect(&place.server, &through(&[&jump]), &Credentials::default(), &place.options)
             .await
             .unwrap();
     let started = Instant::now();
@@ -1221,10 +1226,11 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
     // Its key is checked like any other.
     let mut wrong = jump.server.clone();
     wrong.host_keys = place.server.host_keys.clone();
-    let error = Session::connect(&place.server, Some(&wrong), &Credentials::default(), &place.options)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, TransportError::ChangedHostKey { .. }), "{error}");
+    let way =
+        Way { jumps: vec![Jump { server: wrong, credentials: Credentials::default() }], ..Way::default() };
+    let error =
+        Session::connect(&place.server, &way, &Credentials::default(), &place.options).await.unwrap_err();
+    assert!(matches!(error.place(), (TransportError::ChangedHostKey { .. }, Some("openssh"))), "{error}");
     // A chain of names of the SSH configuration: through the jump twice.
     let port = jump.server.port.unwrap();
     let key = bare(&read(jump.path("host.pub")));
@@ -1323,8 +1329,9 @@ async fn passwords_are_sent_where_keys_are_not_accepted() {
         place.server.host_keys = vec![HostKey(bare(&public))];
         for (password, right) in [(None, false), (Some("wrong"), false), (Some("right"), true)] {
             let credentials = Credentials { password: password.map(Into::into), ..Credentials::default() };
-            let error =
-                Session::connect(&place.server, None, &credentials, &place.options).await.unwrap_err();
+            let error = Session::connect(&place.server, &Way::default(), &credentials, &place.options)
+                .await
+                .unwrap_err();
             // Who is let in finds a server that opens no channel.
             assert_eq!(
                 !matches!(error, TransportError::LoginRefused { .. }),
@@ -1345,14 +1352,15 @@ async fn with_sudo(behaviour: &str) -> Place {
     let bin = folder.path().to_owned();
     std::fs::create_dir(bin.join("root")).unwrap();
     let sudo = format!(
-        "#!/bin/sh\nwhile getopts Sp: o; do case $o in p) p=$OPTARG ;; esac; done; shift $((OPTIND - 1))\n\
-         echo x >>{0}/attempts\n\
+        "#!/bin/sh\nwhile getopts SHnp:u: o; do case $o in p) p=$OPTARG ;; u) u=$OPTARG ;; esac; done; shift $((OPTIND - 1))\n\
+         echo \"${{0##*/}} ${{u:-root}}\" >>{0}/attempts\n\
          ask() {{ printf '%s' \"$p\" >&2; w=; while c=$(dd bs=1 count=1 2>/dev/null; echo x); c=${{c%x}}; [ -n \"$c\" ] && [ \"$c\" != '\n' ]; do w=$w$c; done; [ \"$w\" = 'root word' ]; }}\n\
-         {behaviour}\nAS_ROOT=1 HOME={0}/root exec \"$@\"\n",
+         {behaviour}\n[ -z \"$u\" ] || {{ mkdir -p {0}/$u; AS_ROOT=$u HOME={0}/$u exec \"$@\"; }}\nAS_ROOT=1 HOME={0}/root exec \"$@\"\n",
         bin.display()
     );
-    let id = "#!/bin/sh\ncase \"$AS_ROOT$1\" in -u) echo 4321 ;; -un) echo somebody ;; 1-u) echo 0 ;; *) echo root ;; esac\n";
-    for (name, text) in [("sudo", sudo.as_str()), ("id", id)] {
+    let id = "#!/bin/sh\ncase \"$AS_ROOT$1\" in -u) echo 4321 ;; -un) echo somebody ;; 1-u) echo 0 ;; 1-un) echo root ;; \
+              *-u) echo 777 ;; *) echo \"$AS_ROOT\" ;; esac\n";
+    for (name, text) in [("sudo", sudo.as_str()), ("doas", sudo.as_str()), ("id", id)] {
         std::fs::write(bin.join(name), text).unwrap();
         assert!(Command::new("chmod").arg("755").arg(bin.join(name)).status().unwrap().success());
     }
@@ -1381,7 +1389,8 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
     for (behaviour, password, expected) in table {
         let place = with_sudo(behaviour).await;
         let credentials = Credentials { sudo_password: password.map(Into::into), ..Credentials::default() };
-        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let session =
+            Session::connect(&place.server, &Way::default(), &credentials, &place.options).await.unwrap();
         let root = |text: &str| Frame::ask(RunAs::Root, Script::new(text));
         let frames = vec![root("echo \"root=$AS_ROOT\"; cat"), root("env | grep -c word")];
         let got = match session.run(frames).await {
@@ -1410,11 +1419,69 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
             }
             Err(TransportError::SudoPasswordWrong { .. }) => "wrong",
             Err(TransportError::SudoPasswordMissing { .. }) => "missing",
-            Err(error @ TransportError::SudoRefused { .. }) if error.hint().is_some() => "tty",
+            Err(error @ TransportError::SudoRefused { .. }) if error.hint().unwrap().contains("tty") => "tty",
             Err(TransportError::SudoRefused { .. }) => "refused",
             Err(error) => panic!("{behaviour}: {error}"),
         };
         assert_eq!(got, expected, "{behaviour}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_reached_where_root_is_refused() {
+    let rootless = "[ -n \"$u\" ] || { echo 'Sorry, user somebody is not allowed to execute it as root.' >&2; exit 1; }\n\
+                    [ \"$u\" != closed ] || { echo 'not as closed' >&2; exit 1; }";
+    let asks = format!("ask || exit 1; {rootless}");
+    // Who may not become root is asked all the same; for the account no password is needed.
+    let free = format!("[ -n \"$u\" ] || ask || exit 1; {rootless}");
+    let right = Some("root word");
+    for (escalation, behaviour, word) in [
+        (Become::Sudo, rootless, None),
+        (Become::Sudo, asks.as_str(), right),
+        (Become::Sudo, free.as_str(), None),
+        (Become::Doas, rootless, None),
+    ] {
+        let mut place = with_sudo(behaviour).await;
+        place.server.escalation = escalation;
+        let word = Credentials { sudo_password: word.map(Into::into), ..Credentials::default() };
+        let session = Session::connect(&place.server, &Way::default(), &word, &place.options).await.unwrap();
+        session.guard("store", 1, false).await.unwrap();
+        let wiki = RunAs::User("wiki".to_owned());
+        let blob = BlobRef { digest: Digest::of(b"blob"), size: 4 };
+        session.upload(&wiki, &blob, &mut &b"blob"[..]).await.unwrap();
+        let show = Script::new(format!("id -un; cat \"$BLOBS/{}\"", blob.digest));
+        let run = run_id();
+        let frames = vec![
+            Frame::ask(wiki.clone(), show.clone()),
+            Frame::change(wiki.clone(), show.clone()),
+            Frame::unit(wiki.clone(), UnitId::new(&run, "x"), show.clone()),
+            Frame::ask(RunAs::User("news".to_owned()), Script::new("id -un; printf blob")),
+        ];
+        let accounts = ["wiki", "wiki", "wiki", "news"];
+        for (reply, account) in session.run(frames).await.unwrap().into_iter().zip(accounts) {
+            assert_eq!(reply.answer(&place.server.name).unwrap().text(), format!("{account}\nblob"));
+        }
+        let mut sink = Vec::new();
+        session.download(&wiki, &show, &mut sink).await.unwrap();
+        assert_eq!(sink, b"wiki\nblob");
+        session.forget_units(&run).await.unwrap();
+        assert_eq!(session.observe(&wiki, &UnitId::new(&run, "x"), 10).await.unwrap(), UnitState::Absent);
+        // Root stays refused, and was asked for once; an account that is refused too is named.
+        let attempts = read(place.others[0].path().join("attempts"));
+        assert_eq!(attempts.matches(" root").count(), 1, "{attempts}");
+        let error = session
+            .run(vec![Frame::ask(RunAs::User("closed".to_owned()), Script::new("id"))])
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("not as closed") && error.hint().is_some(), "{error}");
+        let error = session.run(vec![Frame::ask(RunAs::Root, Script::new("id"))]).await.unwrap_err();
+        if behaviour == free {
+            assert!(matches!(error, TransportError::SudoPasswordMissing { .. }), "{error}");
+            continue;
+        }
+        assert!(matches!(error, TransportError::SudoRefused { .. }), "{error}");
+        let program = if escalation == Become::Doas { "`doas`" } else { "`sudo`" };
+        assert!(error.to_string().contains(program) && error.nothing_done(), "{error}");
     }
 }
 
@@ -1468,7 +1535,8 @@ async fn the_real_sudo_gives_a_root_shell() {
     place.server.name = ServerName::parse("sudo-test").unwrap();
     for (word, right) in [(Some("wrong"), false), (None, false), (Some(password), true)] {
         let credentials = Credentials { sudo_password: word.map(Into::into), ..Credentials::default() };
-        let session = Session::connect(&place.server, None, &credentials, &place.options).await.unwrap();
+        let session =
+            Session::connect(&place.server, &Way::default(), &credentials, &place.options).await.unwrap();
         let frames = vec![
             Frame::ask(RunAs::Root, Script::new("id -un; echo $HOME; cat")),
             ask("id -un"),

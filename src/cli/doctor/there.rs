@@ -6,13 +6,12 @@ use super::{
     needs::Needs,
 };
 use crate::{
-    cli::{project::Read, server},
+    cli::{approach, project::Read, server},
     executor,
     inventory::Environment,
     model::{Answer, Become, Language, RunAs, Script, Server, script::command_line},
     report::{escape, size},
-    secret,
-    transport::{Credentials, Frame, Options, Session, TransportError},
+    transport::{Frame, Options, Session, TransportError},
 };
 use futures_util::StreamExt as _;
 use std::{
@@ -51,24 +50,24 @@ async fn one(
     options: &Options,
 ) -> (Vec<Finding>, bool) {
     let place = server.name.as_str();
-    let credentials = match credentials(read, server).await {
-        Ok(credentials) => credentials,
-        Err(words) => {
+    let approach = match approach::approach(read, server).await {
+        Ok(approach) => approach,
+        Err(error) => {
             let advice = "the connection's own secrets must be there; see `esclusa secret list`";
-            return (vec![Finding::bad(place, "login", words, advice)], false);
+            return (vec![Finding::bad(place, "login", whole(&error), advice)], false);
         }
     };
-    let jump = server.jump.as_ref().and_then(|jump| {
-        let all = read.inventory.environments.iter().flat_map(|one| one.servers.values());
-        all.into_iter().find(|other| other.name.as_str() == jump)
-    });
     let begun = Instant::now();
-    let session = match Session::connect(server, jump, &credentials, options).await {
+    let session = match Session::connect(server, &approach.way, &approach.credentials, options).await {
         Ok(session) => session,
         Err(error) => return refused(place, &error),
     };
-    let mut findings =
-        vec![Finding::good(place, "line", format!("login in {} ms", begun.elapsed().as_millis()))];
+    let mut line = format!("login in {} ms", begun.elapsed().as_millis());
+    let jumps = session.jumps();
+    if !jumps.is_empty() {
+        line.push_str(&format!(", through {}", escape::visible(&jumps.join(", "))));
+    }
+    let mut findings = vec![Finding::good(place, "line", line)];
     let key = if server.host_keys.is_empty() {
         Finding::new(place, "host key", Verdict::Unknown, "known to ssh, not pinned in the inventory")
             .advice(format!("pin it with `esclusa trust {place}`: plans name pinned keys"))
@@ -91,12 +90,18 @@ fn refused(place: &str, error: &TransportError) -> (Vec<Finding>, bool) {
     let line = || Finding::good(place, "line", "answers");
     let advice = |usual: &str| error.hint().unwrap_or_else(|| usual.to_owned());
     let words = error.to_string();
-    match error {
+    let (cause, hop) = error.place();
+    if let Some(hop) = hop {
+        let advice = advice(&format!("look at the jump server: `ssh -v {}`", escape::visible(hop)));
+        return (vec![Finding::bad(place, "line", words, advice)], error.is_passing());
+    }
+    match cause {
         TransportError::Unreachable { .. } | TransportError::Lost { .. } => {
             let advice = advice("look at address, port, firewall, and whether it is switched on");
             (vec![Finding::bad(place, "line", words, advice)], true)
         }
-        TransportError::UnknownHostKey { .. }
+        TransportError::NoCommonAlgorithm { .. }
+        | TransportError::UnknownHostKey { .. }
         | TransportError::ChangedHostKey { .. }
         | TransportError::RevokedHostKey { .. }
         | TransportError::HostCertificate { .. } => {
@@ -116,10 +121,10 @@ async fn sudo(session: &Session, server: &Server) -> Finding {
         (Ok(_), Become::No) => {
             Finding::good(place, "root", "not asked for: steps run as the login (`become: no`)")
         }
-        (Ok(uid), Become::Sudo) => Finding::bad(
+        (Ok(uid), Become::Sudo | Become::Doas) => Finding::bad(
             place,
             "root",
-            format!("sudo gives account {}, not root", escape::visible(&uid)),
+            format!("it gives account {}, not root", escape::visible(&uid)),
             "look at the server's sudoers",
         ),
         (Err(error), _) => {
@@ -255,7 +260,7 @@ fn space(place: &str, text: &str) -> Option<Finding> {
         .filter_map(|(free, at)| Some((free.parse().ok()?, at)))
         .collect();
     places.sort_unstable_by_key(|(_, at)| *at);
-    places.dedup();
+    places.dedup_by_key(|(_, at)| *at);
     if places.is_empty() {
         return Some(Finding::new(place, "space", Verdict::Unknown, "`df` gave no answer"));
     }
@@ -296,23 +301,6 @@ fn clock(place: &str, text: &str, before: f64, after: f64) -> Finding {
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
-async fn credentials(read: &Read, server: &Server) -> Result<Credentials, String> {
-    let mut credentials = Credentials::default();
-    let identity = read.root.join(&read.project.vault.identity);
-    for (name, slot) in [
-        (&server.password, &mut credentials.password),
-        (&server.sudo_password, &mut credentials.sudo_password),
-        (&server.passphrase, &mut credentials.passphrase),
-    ] {
-        let Some(name) = name else { continue };
-        let source =
-            read.project.secrets.get(name).ok_or_else(|| format!("secret `{name}` has no source"))?;
-        let value = secret::resolve(name, source, &read.root, &identity).await;
-        *slot = Some(value.map_err(|error| whole(&error))?);
-    }
-    Ok(credentials)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::{
     executor::ExecutorError,
     model::{Become, HostKey, RunAs, Script, Server, ServerName, Value},
     report::escape,
-    transport::{self, Credentials, Frame, Options, Session},
+    transport::{self, Credentials, Frame, Options, Session, Way},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,10 +42,12 @@ pub async fn look(terminal: &Terminal, from: &str, fingerprint: Option<&str>) ->
     let mut server = parse(from)?;
     let options = Options::default();
     let failed = |error| CliError::from(ExecutorError::Transport(error));
-    let keys = transport::fetch_host_keys(&server, None, &options).await.map_err(failed)?;
+    let keys = transport::fetch_host_keys(&server, &Way::default(), &options).await.map_err(failed)?;
     let key = compared(terminal, from, keys, fingerprint)?;
     server.host_keys = vec![key.clone()];
-    let session = Session::connect(&server, None, &Credentials::default(), &options).await.map_err(failed)?;
+    let session = Session::connect(&server, &Way::default(), &Credentials::default(), &options)
+        .await
+        .map_err(failed)?;
     let facts = session.facts().await.map_err(failed)?;
     let frame = Frame::ask(RunAs::Login, Script::new(SCRIPT)).output_limit(64 * 1024);
     let reply = session.run(vec![frame]).await.map_err(failed)?.pop();
