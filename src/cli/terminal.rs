@@ -93,9 +93,12 @@ impl Terminal {
             let words: Vec<_> = error.words.lines().map(escape::visible).collect();
             self.note(&format!("{} {}", self.style("error:", AnsiColor::Red), words.join("\n")));
         }
-        for hint in &error.hints {
-            self.note(&format!("{} {}", self.style("hint:", AnsiColor::Cyan), escape::visible(hint)));
-        }
+        error.hints.iter().for_each(|hint| self.hint(hint));
+    }
+
+    /// Writes what to do next.
+    pub fn hint(&self, hint: &str) {
+        self.note(&format!("{} {}", self.style("hint:", AnsiColor::Cyan), escape::visible(hint)));
     }
 
     /// Text in bold colour where colours are wanted.
