@@ -18,13 +18,14 @@ use crate::{
         escape,
         language::{self as words, records as say},
         lines::COLUMNS,
+        roles,
     },
     store::{Message, NewDecision},
 };
 use clap::{Args, ValueEnum};
 use identity::{Decider, Signer};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Arguments of `esclusa approve`.
 #[derive(Args)]
@@ -115,7 +116,7 @@ async fn named(
     signers: &[Signer],
     language: Language,
 ) -> Result<(Asked, Decider), CliError> {
-    let (row, run) = records.run(run).await?;
+    let (row, run) = records.run(run, language).await?;
     let id = &row.new.id;
     let Some(gate) = run.gate.as_ref().filter(|_| row.final_exit.is_none()) else {
         let code = match row.final_exit {
@@ -159,7 +160,7 @@ async fn waiting(
         let asked = Asked::load(&records.store, &row.id).await?;
         match may_decide(records, &asked, signers, language) {
             Ok(decider) => mine.push((asked, decider)),
-            Err(error) => others.push((asked, error.words)),
+            Err(error) => others.push((asked, error)),
         }
     }
     let choices: Vec<_> = mine
@@ -187,9 +188,13 @@ async fn waiting(
     }
     if mine.is_empty() {
         for (Asked { gate, .. }, why) in &others {
-            let words = say::waits_not_for_you(language, &gate.run, &gate.system, &gate.environment, why);
-            terminal.note(&escape::visible(&words));
+            let (run, system, environment) = (&gate.run, &gate.system, &gate.environment);
+            let words = say::waits_not_for_you(language, run, system, environment, &why.words);
+            escape::wrap(&words, COLUMNS).iter().for_each(|line| terminal.note(line));
         }
+        // What would help is the same for many runs, and said once.
+        let hints: BTreeSet<_> = others.iter().flat_map(|(_, why)| &why.hints).collect();
+        hints.into_iter().for_each(|hint| terminal.hint(hint));
     }
     Ok(mine.pop())
 }
@@ -299,8 +304,8 @@ async fn record(
     tell(records, terminal, &notices).await;
     let after = Asked::load(store, &asked.gate.id).await?;
     let next = format!("esclusa resume {}", asked.run.leader());
-    let missing = match &after.verdict {
-        Verdict::Open { missing, .. } => missing.iter().map(Role::to_string).collect(),
+    let missing: Vec<Role> = match &after.verdict {
+        Verdict::Open { missing, .. } => missing.clone(),
         _ => Vec::new(),
     };
     if terminal.format == Format::Json {
@@ -320,7 +325,7 @@ async fn record(
     terminal.result(&if missing.is_empty() {
         words::next_command(language, next)
     } else {
-        say::still_missing(language, missing.join(", "))
+        say::still_missing(language, roles::titles(&missing, language))
     });
     Ok(ExitCode::Done)
 }

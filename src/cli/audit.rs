@@ -9,7 +9,7 @@ use crate::{
     executor::{self, ExecutorError, recorded, sheet},
     model::{Digest, ExitCode, Language, People, PersonName, RunId, Timestamp},
     procedure::ActivityId,
-    report::{escape, language::records as say, lines::COLUMNS},
+    report::{escape, language::records as say, lines::COLUMNS, roles},
     run::Event,
     store::{LedgerHead, LedgerRow, RunFilter, RunRow, StoreError},
 };
@@ -212,8 +212,7 @@ async fn decisions(
                 Verdict::Expired => approval::Refusal::Expired.message(language),
                 Verdict::Void(refusal) => refusal.message(language),
                 Verdict::Open { missing, .. } => {
-                    let roles: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                    say::still_missing(language, roles.join(", "))
+                    say::still_missing(language, roles::titles(missing.iter(), language))
                 }
             };
             return Err(Wrong(say::audit_unproven(language, &row.new.id, why)));

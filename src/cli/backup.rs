@@ -1,15 +1,22 @@
 //! `esclusa backup` and `esclusa backups`.
 
-use super::{CliError, Format, Global, Terminal, project, run};
+use super::{
+    CliError, Format, Global, Terminal, project,
+    records::{Door, Records},
+    run,
+};
 use crate::{
     executor::{self, Opening, Patience},
-    model::{ExitCode, Language, SystemName},
-    report::{moment, size, table::Table},
+    model::{EnvironmentName, ExitCode, Language, SystemName},
+    report::{escape, language::records as say, lines::Lines, moment, size},
     run::Goal,
-    store::BackupFilter,
+    store::{BackupFilter, BackupRow},
 };
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
+
+/// Columns of a moment.
+const MOMENT_COLUMNS: usize = 16;
 
 /// Arguments of `esclusa backup`.
 #[derive(Args)]
@@ -43,57 +50,57 @@ pub struct BackupsArgs {
     /// Only this environment
     #[arg(long, value_name = "ENVIRONMENT")]
     env: Option<String>,
+    #[command(flatten)]
+    door: Door,
 }
 
 /// Performs `esclusa backups`.
 pub async fn backups(global: &Global, terminal: &Terminal, args: BackupsArgs) -> Result<ExitCode, CliError> {
-    let site = project::open(global).await?;
+    let records = Records::open(global, &args.door).await?;
+    let language = records.language(terminal, None);
+    let bad = |error: crate::model::NameError| CliError::input(error.to_string());
     let filter = BackupFilter {
-        system: args
-            .system
-            .map(|text| SystemName::parse(&text))
-            .transpose()
-            .map_err(|error| CliError::input(error.to_string()))?,
-        environment: args.env.map(|text| run::name(&site, &text)).transpose()?,
+        system: args.system.as_deref().map(SystemName::parse).transpose().map_err(bad)?,
+        environment: args.env.as_deref().map(EnvironmentName::parse).transpose().map_err(bad)?,
         ..BackupFilter::default()
     };
-    let rows = site.store.backups(&filter).await?;
-    if terminal.format == Format::Json {
-        let list: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "id": row.id, "run": row.run, "system": row.system, "environment": row.environment,
-                    "taken_at": row.taken_at.to_string(), "size_bytes": row.size_bytes,
-                    "verified": row.verified_at.is_some() && row.broken.is_none(), "broken": row.broken,
-                })
-            })
-            .collect();
-        terminal.json(&json!({ "backups": list }));
-        return Ok(ExitCode::Done);
-    }
+    let rows = records.store.backups(&filter).await?;
     if rows.is_empty() {
-        terminal.note("no backups.");
-        return Ok(ExitCode::Done);
+        records.known(filter.system.as_ref(), filter.environment.as_ref(), language).await?;
     }
-    let mut table = Table::new(&["taken", "system", "environment", "size", "state"]);
-    let mut ids = String::new();
-    for row in &rows {
-        let state = match (&row.broken, row.verified_at) {
-            (Some(_), _) => "broken",
-            (None, Some(_)) => "verified",
-            (None, None) => "unverified",
-        };
-        table = table.row(vec![
-            moment::short(row.taken_at, &site.project.zone),
-            row.system.to_string(),
-            row.environment.to_string(),
-            size::words(row.size_bytes, Language::En),
-            state.to_owned(),
-        ]);
-        ids.push_str(&format!("{}  {}\n", moment::short(row.taken_at, &site.project.zone), row.id));
+    if terminal.format == Format::Json {
+        let list: Vec<_> = rows.iter().map(document).collect();
+        terminal.json(&json!({ "backups": list }));
+    } else if rows.is_empty() {
+        terminal.result(&say::no_backups(language));
+    } else {
+        let mut lines = Lines::default();
+        for row in &rows {
+            describe(row, &records.zone, language, &mut lines);
+        }
+        terminal.result(&lines.text());
     }
-    terminal.result(&table.render(80));
-    terminal.result(&format!("\n{ids}"));
     Ok(ExitCode::Done)
+}
+
+fn describe(row: &BackupRow, zone: &str, language: Language, lines: &mut Lines) {
+    let state = match (&row.broken, row.verified_at) {
+        (Some(why), _) => say::backup_broken(language, escape::capped(why, 200)),
+        (None, Some(_)) => say::backup_verified(language),
+        (None, None) => say::backup_unverified(language),
+    };
+    let what = say::system_in(language, &row.system, &row.environment);
+    let size = size::words(row.size_bytes, language);
+    let when = moment::short(row.taken_at, zone);
+    lines.named(&when, MOMENT_COLUMNS, &format!("{what}: {size}, {state}"));
+    // The id as it is given to `restore`.
+    lines.named("", MOMENT_COLUMNS, &format!("esclusa restore {}", row.id));
+}
+
+fn document(row: &BackupRow) -> Json {
+    json!({
+        "id": row.id, "run": row.run, "system": row.system, "environment": row.environment,
+        "taken_at": row.taken_at.to_string(), "size_bytes": row.size_bytes,
+        "verified": row.verified_at.is_some() && row.broken.is_none(), "broken": row.broken,
+    })
 }

@@ -1,6 +1,8 @@
 //! `esclusa cancel`: ends a run for good.
 
-use super::{CliError, Global, Terminal, notify, procedural, project, run, summary};
+use super::{
+    CliError, Global, Terminal, notify, procedural, progress, project, records::no_run, run, summary,
+};
 use crate::{
     executor::{self, Journal, Patience, Site},
     model::{ExitCode, RunId},
@@ -10,6 +12,7 @@ use clap::Args;
 
 /// Arguments of `esclusa cancel`.
 #[derive(Args)]
+#[command(after_long_help = WHO)]
 pub struct CancelArgs {
     /// The run: its id, the first characters of it, or `latest`
     run: String,
@@ -24,10 +27,17 @@ pub struct CancelArgs {
     reason: Option<String>,
 }
 
+/// Who may.
+const WHO: &str = "Who may: a run of a playbook, whoever may run in its environment (`policy: run:` of the inventory); \
+a procedure's run, a person with one of the roles under `exceptions:` of the procedure, with `--reason`. What the \
+procedure has opened goes on by itself: its runs are cancelled each by its own id.";
+
 /// Performs `esclusa cancel`.
 pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> Result<ExitCode, CliError> {
     let site = project::open(global).await?;
-    let id = site.store.find_run(&args.run).await?.new.id;
+    let language = progress::site_language(terminal, &site);
+    let found = site.store.find_run(&args.run).await;
+    let id = found.map_err(|error| no_run(error, language))?.new.id;
     if procedural::is_one(&site.store.run(&id).await?) {
         return end_procedure(&site, terminal, &id, args.reason.unwrap_or_default()).await;
     }
@@ -43,7 +53,7 @@ pub async fn cancel(global: &Global, terminal: &Terminal, args: CancelArgs) -> R
         (true, _, true) => CancelChoice::Keep,
         (true, false, false) => ask(terminal)?,
     };
-    let watch = super::progress::watch(terminal, &site);
+    let watch = progress::watch(terminal, &site);
     let journal = Journal::take(&site, &id, std::sync::Arc::clone(&watch)).await?;
     let by = site.caller.person.as_ref().map_or_else(|| site.caller.account.clone(), |p| p.name.to_string());
     let reason = args.reason.unwrap_or_else(|| "no reason given".to_owned());
@@ -70,7 +80,7 @@ async fn end_procedure(
         return Err(CliError::input("a procedure is ended with a reason").hint("add `--reason TEXT`"));
     }
     executor::procedure::cancel(site, id, &reason).await?;
-    let (interrupt, watch) = (run::interrupt(terminal), super::progress::watch(terminal, site));
+    let (interrupt, watch) = (run::interrupt(terminal), progress::watch(terminal, site));
     let advanced = executor::procedure::go_on(site, id, &interrupt, &watch).await;
     notify::deliver(site, terminal).await;
     advanced?;

@@ -5,10 +5,13 @@ use crate::{
     check::groups,
     executor::{self, Loaded, fleet::Fleet, interrupt::Interrupt},
     model::{ExitCode, SystemName},
-    report::{escape, journal, language::journal as say},
+    report::{escape, journal, language::journal as say, lines::Lines},
 };
 use clap::Args;
 use serde_json::json;
+
+/// Longest text of a finding, in columns.
+const FINDING_COLUMNS_MAX: usize = 2_000;
 
 /// Arguments of `esclusa check`.
 #[derive(Args)]
@@ -49,13 +52,15 @@ pub async fn check(global: &Global, terminal: &Terminal, args: CheckArgs) -> Res
         Format::Junit => terminal.result(&junit::checks(&system, &environment, &findings)),
         Format::Text => {
             let language = progress::site_language(terminal, &site);
+            let mut lines = Lines::default();
             for finding in &findings {
-                terminal.result(&escape::visible(&journal::finding_words(finding, language)));
+                lines.entry(&escape::capped(&journal::finding_words(finding, language), FINDING_COLUMNS_MAX));
             }
-            terminal.result(&match good {
+            lines.entry(&match good {
                 true => say::checks_all_good(language),
                 false => say::checks_not_all_good(language),
             });
+            terminal.result(&lines.text());
         }
     }
     Ok(code)

@@ -10,8 +10,11 @@ mod there;
 
 use super::{CliError, Format, Global, Terminal, project};
 use crate::{
-    model::{EnvironmentName, ExitCode},
-    report::table::Table,
+    model::{EnvironmentName, ExitCode, Language},
+    report::{
+        language::{doctor as say, journal},
+        table::Table,
+    },
 };
 use clap::Args;
 use serde_json::json;
@@ -68,6 +71,16 @@ impl Finding {
         Self::new(place, what, Verdict::Bad, words).advice(advice)
     }
 
+    /// Where it was looked, for people.
+    fn place_words(&self, language: Language) -> String {
+        if self.place == "here" { say::here(language) } else { self.place.clone() }
+    }
+
+    /// What was looked at, for people.
+    fn what_words(&self, language: Language) -> String {
+        say::what(self.what, language)
+    }
+
     fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
@@ -88,6 +101,7 @@ pub async fn doctor(global: &Global, terminal: &Terminal, args: DoctorArgs) -> R
     findings.extend(needs.findings.iter().map(|(file, words)| {
         Finding::bad("here", "playbooks", format!("{file}: {words}"), "see `esclusa validate`")
     }));
+    let speaks = read.people.by_account(&project::account()).and_then(|person| person.language);
     let (there, unreachable) = there::look(&read, environment, &needs, own.as_ref()).await;
     findings.extend(there);
     let bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
@@ -98,7 +112,7 @@ pub async fn doctor(global: &Global, terminal: &Terminal, args: DoctorArgs) -> R
     };
     match terminal.format {
         Format::Json => terminal.json(&document(&name, &findings, code)),
-        _ => terminal.result(&text(&findings)),
+        _ => terminal.result(&text(&findings, terminal.language(speaks, read.project.language))),
     }
     Ok(code)
 }
@@ -116,31 +130,42 @@ fn document(environment: &EnvironmentName, findings: &[Finding], code: ExitCode)
     json!({"exit": code.number(), "meaning": code.meaning(), "environment": environment, "findings": list})
 }
 
-fn text(findings: &[Finding]) -> String {
-    let mut table = Table::new(&["where", "what", "is", "seen"]);
+fn text(findings: &[Finding], language: Language) -> String {
+    let headers = [
+        say::place_header(language),
+        say::what_header(language),
+        say::verdict_header(language),
+        say::seen_header(language),
+    ];
+    let mut table = Table::new(&headers.each_ref().map(String::as_str));
     for one in findings {
         let words = one.words.lines().collect::<Vec<_>>().join("; ");
-        table = table.row(vec![one.place.clone(), one.what.to_owned(), one.verdict.word().to_owned(), words]);
+        let verdict = match one.verdict {
+            Verdict::Good => journal::verdict_good(language),
+            Verdict::Bad => journal::verdict_bad(language),
+            Verdict::Unknown => journal::verdict_unknown(language),
+        };
+        table = table.row(vec![one.place_words(language), one.what_words(language), verdict, words]);
     }
     let mut text = table.render(80);
     let todo: Vec<_> = findings.iter().filter(|one| one.verdict != Verdict::Good).collect();
     let mut advised: Vec<_> = todo.iter().filter_map(|one| Some((one, one.advice.as_ref()?))).collect();
     advised.dedup_by(|(a, next), (b, advice)| (&a.place, a.what, next) == (&b.place, b.what, advice));
     if !advised.is_empty() {
-        text.push_str("\nwhat to do:\n");
+        text.push_str(&format!("\n{}\n", say::to_do(language)));
         for (one, advice) in advised {
-            let line = crate::report::escape::visible(&format!("{}, {}: {advice}", one.place, one.what));
+            let line = crate::report::escape::visible(&format!(
+                "{}, {}: {advice}",
+                one.place_words(language),
+                one.what_words(language)
+            ));
             for (at, part) in crate::report::escape::wrap(&line, 76).iter().enumerate() {
                 text.push_str(&format!("{}{}\n", if at == 0 { "  " } else { "    " }, part.trim_end()));
             }
         }
     }
     let count = |verdict| findings.iter().filter(|one| one.verdict == verdict).count();
-    text.push_str(&format!(
-        "\n{} good, {} bad, {} unknown.\n",
-        count(Verdict::Good),
-        count(Verdict::Bad),
-        count(Verdict::Unknown)
-    ));
+    let [good, bad, unknown] = [Verdict::Good, Verdict::Bad, Verdict::Unknown].map(count);
+    text.push_str(&format!("\n{}\n", say::counts(language, good, bad, unknown)));
     text
 }

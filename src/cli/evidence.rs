@@ -7,8 +7,8 @@ use super::{
 use crate::{
     depot::Depot,
     executor::{self, ExecutorError},
-    model::{Digest, ExitCode},
-    report::{escape, lines::COLUMNS},
+    model::{Digest, ExitCode, Language},
+    report::{escape, language::records as say, lines::COLUMNS},
 };
 use clap::Args;
 use serde_json::json;
@@ -42,11 +42,13 @@ pub async fn evidence(
     args: EvidenceArgs,
 ) -> Result<ExitCode, CliError> {
     let records = Records::open(global, &args.door).await?;
+    let language = records.language(terminal, None);
     let Some((root, project)) = &records.project else {
-        return Err(CliError::input("files of evidence lie in a project's depot, and there is no project")
-            .hint("call it in the project's folder, or name that with `-C DIR`"));
+        return Err(
+            CliError::input(say::evidence_no_project(language)).hint(say::evidence_no_project_hint(language))
+        );
     };
-    let (digest, runs) = named(&records, &args.digest).await?;
+    let (digest, runs) = named(&records, &args.digest, language).await?;
     let depot = Depot::open(&root.join(&project.depot)).map_err(ExecutorError::from)?;
     let (mut file, size) = depot.open_blob(&digest).map_err(ExecutorError::from)?;
     if let Some(out) = &args.out {
@@ -57,13 +59,13 @@ pub async fn evidence(
                 terminal
                     .json(&json!({ "digest": digest, "size": size, "runs": runs, "out": shown.to_string() }));
             }
-            _ => terminal.note(&format!("`{shown}` is written: {size} bytes, sha256 {digest}")),
+            _ => terminal.note(&say::evidence_written(language, shown, size, digest)),
         }
         return Ok(ExitCode::Done);
     }
-    let bytes = depot.read(&digest, PRINTED_BYTES_MAX).map_err(|error| {
-        CliError::from(ExecutorError::from(error)).hint("write it to a file with `--out FILE`")
-    })?;
+    let bytes = depot
+        .read(&digest, PRINTED_BYTES_MAX)
+        .map_err(|error| CliError::from(ExecutorError::from(error)).hint(say::evidence_out_hint(language)))?;
     let text = std::str::from_utf8(&bytes).ok();
     match terminal.format {
         Format::Json => {
@@ -73,8 +75,9 @@ pub async fn evidence(
         Format::Text if terminal.result_is_read() => match text {
             Some(text) => terminal.result(&safe(text)),
             None => {
-                return Err(CliError::input("the file is no text, and this is a terminal")
-                    .hint("write it to a file with `--out FILE`"));
+                return Err(
+                    CliError::input(say::evidence_no_text(language)).hint(say::evidence_out_hint(language))
+                );
             }
         },
         Format::Text => terminal.bytes(&bytes),
@@ -83,24 +86,23 @@ pub async fn evidence(
 }
 
 /// The one file of evidence that a text names, and the runs that name it.
-async fn named(records: &Records, text: &str) -> Result<(Digest, Vec<String>), CliError> {
+async fn named(records: &Records, text: &str, language: Language) -> Result<(Digest, Vec<String>), CliError> {
     let text = text.trim().trim_start_matches("sha256").trim_start_matches([':', ' ']).to_ascii_lowercase();
     if text.len() < DIGITS_MIN || text.len() > 64 || !text.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(CliError::input(format!(
-            "`{text}` is not a sha256 or at least {DIGITS_MIN} digits of one"
-        )));
+        return Err(CliError::input(say::evidence_no_digest(language, text, DIGITS_MIN)));
     }
     let mut found = executor::evidence(&records.store, &text).await?;
     if found.len() > 1 {
-        let error = CliError::input(format!("several files of evidence begin with `{text}`"));
+        let error = CliError::input(say::evidence_several(language, text));
         return Err(found
             .keys()
             .take(10)
             .fold(error, |error, one| error.hint(format!("esclusa evidence {one}"))));
     }
     let Some((digest, runs)) = found.pop_first() else {
-        return Err(CliError::input(format!("no run names a file `{text}`"))
-            .hint("see a run's files with `esclusa coverage RUN`"));
+        return Err(
+            CliError::input(say::evidence_none(language, text)).hint(say::evidence_none_hint(language))
+        );
     };
     Ok((digest, runs.iter().map(ToString::to_string).collect()))
 }

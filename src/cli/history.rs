@@ -3,7 +3,7 @@
 use super::{
     CliError, Format, Global, Terminal, procedural,
     records::{Door, Records},
-    status::what,
+    status::title,
 };
 use crate::{
     executor::{self, sheet},
@@ -59,32 +59,46 @@ pub async fn history(global: &Global, terminal: &Terminal, args: HistoryArgs) ->
         limit: Some(args.limit),
         ..RunFilter::default()
     };
-    let (mut all, mut procedures) = (Vec::new(), Vec::new());
+    let mut all = Vec::new();
     for row in records.store.runs(&filter).await? {
-        if procedural::is_one(&row) {
-            procedures.push(procedural::Standing::load(&records.store, &row.new.id).await?);
-            continue;
-        }
-        all.push(past(&records, row).await?);
+        all.push(match procedural::is_one(&row) {
+            true => {
+                Entry::Procedure(Box::new(procedural::Standing::load(&records.store, &row.new.id).await?))
+            }
+            false => Entry::Run(Box::new(past(&records, row).await?)),
+        });
+    }
+    if all.is_empty() {
+        records.known(filter.system.as_ref(), filter.environment.as_ref(), language).await?;
     }
     if terminal.format == Format::Json {
-        terminal.json(&json!({
-            "runs": all.iter().map(document).collect::<Vec<_>>(),
-            "procedures": procedures.iter().map(procedural::Standing::document).collect::<Vec<_>>(),
-        }));
-    } else if all.is_empty() && procedures.is_empty() {
+        let (mut runs, mut procedures) = (Vec::new(), Vec::new());
+        for entry in &all {
+            match entry {
+                Entry::Run(past) => runs.push(document(past)),
+                Entry::Procedure(standing) => procedures.push(standing.document()),
+            }
+        }
+        terminal.json(&json!({ "runs": runs, "procedures": procedures }));
+    } else if all.is_empty() {
         terminal.result(&say::nothing_ended(language));
     } else {
         let mut lines = Lines::default();
-        for past in &all {
-            describe(past, &records.zone, language, &mut lines);
-        }
-        for standing in &procedures {
-            standing.describe(&records.zone, language, &mut lines);
+        for entry in &all {
+            match entry {
+                Entry::Run(past) => describe(past, &records.zone, language, &mut lines),
+                Entry::Procedure(standing) => standing.describe_ended(&records.zone, language, &mut lines),
+            }
         }
         terminal.result(&lines.text());
     }
     Ok(ExitCode::Done)
+}
+
+/// What has ended: in one list, the newest first.
+enum Entry {
+    Run(Box<Past>),
+    Procedure(Box<procedural::Standing>),
 }
 
 async fn past(records: &Records, row: RunRow) -> Result<Past, CliError> {
@@ -127,13 +141,20 @@ fn describe(past: &Past, zone: &str, language: Language, lines: &mut Lines) {
     let when = row.ended_at.map(|at| moment::short(at, zone)).unwrap_or_default();
     let exit = row.final_exit.unwrap_or_default();
     let outcome = journal::state(run, language);
-    lines.named(&when, MOMENT_COLUMNS, &say::ended_line(language, what(run, language), outcome, exit));
+    lines.named(
+        &when,
+        MOMENT_COLUMNS,
+        &say::ended_line(language, title(run, &row.new.kind, language), outcome, exit),
+    );
     let mut name = escape::capped(asked, 60);
     if run.header.requested_by_machine {
         name = say::machine(language, name);
     }
     let decision = decision(past, language);
     lines.named("", MOMENT_COLUMNS, &format!("{}; {decision}", say::asked(language, name)));
+    if let Some(id) = run.puts_back() {
+        lines.named("", MOMENT_COLUMNS, &say::puts_back(language, escape::capped(id, 60)));
+    }
     if let Some(id) = backup_of(run) {
         lines.named("", MOMENT_COLUMNS, &say::backup(language, id));
     }
@@ -164,13 +185,13 @@ fn document(past: &Past) -> Json {
     let header = &run.header;
     json!({
         "run": header.id, "system": header.system, "environment": header.environment,
-        "playbook": header.playbook, "kind": row.new.kind, "version": header.version,
+        "playbook": header.playbook, "kind": row.new.kind, "puts_back": run.puts_back(), "version": header.version,
         "opened_at": row.opened_at.to_string(), "ended_at": row.ended_at.map(|at| at.to_string()),
         "outcome": run.label(), "exit": row.final_exit, "release": header.release,
         "requested_by": row.new.requested_by, "requested_by_machine": header.requested_by_machine,
         "approved_by": run.approved_by, "signed": signed, "approval_asked": run.gate.is_some(),
         "rejected_by": run.rejected.as_ref().map(|(name, _)| name),
         "rejection_reason": run.rejected.as_ref().map(|(_, reason)| reason), "backup": backup_of(run),
-        "outage_seconds": run.outage_ms / 1000,
+        "outage_seconds": run.outage_seconds(),
     })
 }

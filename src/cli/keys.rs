@@ -1,10 +1,10 @@
 //! `esclusa keys`: the keys that open the backups.
 
-use super::{CliError, Format, Global, Terminal, project};
+use super::{CliError, Format, Global, Terminal, progress, project};
 use crate::{
     executor::ExecutorError,
     model::{EnvironmentKind, ExitCode, canonical},
-    report::escape,
+    report::{escape, language::records as say, lines::Lines, moment},
     store::NewLedgerEntry,
     vault,
 };
@@ -81,10 +81,13 @@ async fn check(global: &Global, terminal: &Terminal, file: PathBuf) -> Result<Ex
             "exit": 0, "backup": proof.backup, "items": proof.items, "checked_at": at.to_string(),
         }));
     } else {
-        terminal.result(&format!(
-            "the recovery key alone opens the newest backup, {}: {} items read to the end.\nrecorded: {at}. Put the key back into the safe.",
-            proof.backup, proof.items
-        ));
+        let language = progress::site_language(terminal, &site);
+        let zone = &site.project.zone;
+        let when = say::in_zone(language, moment::words(at, zone, language), escape::capped(zone, 60));
+        let mut lines = Lines::default();
+        lines.entry(&say::recovery_opens(language, &proof.backup, proof.items));
+        lines.entry(&say::recovery_recorded(language, when));
+        terminal.result(&lines.text());
     }
     Ok(ExitCode::Done)
 }

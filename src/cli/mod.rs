@@ -135,7 +135,7 @@ enum Verb {
     Todo(todo::TodoArgs),
     /// Do your part of a procedure: an activity, an answer, a signature
     Do(do_activity::DoArgs),
-    /// Each activity of a procedure's run, or of all of a system's: done, attested, excepted, missing
+    /// How each activity of a procedure's run, or of all of a system's, stands and led on
     Coverage(coverage::CoverageArgs),
     /// Print a file that is evidence of a run, its content proven
     Evidence(evidence::EvidenceArgs),
@@ -159,11 +159,11 @@ enum Verb {
     Resume(resume::ResumeArgs),
     /// End a run for good
     Cancel(cancel::CancelArgs),
-    /// Wait until a run ends or needs somebody
+    /// Wait until a run is over; tells meanwhile who has to do what
     Wait(wait::WaitArgs),
     /// Take a verified full backup of a system
     Backup(backup::BackupArgs),
-    /// List backups
+    /// List backups, with the ids that `restore` takes
     Backups(backup::BackupsArgs),
     /// Put a backup back
     Restore(restore::RestoreArgs),

@@ -1,11 +1,11 @@
 //! `esclusa plan`: what a playbook would change.
 
-use super::{CliError, Format, Global, Terminal, documents, project, run};
+use super::{CliError, Format, Global, Terminal, documents, progress, project, run};
 use crate::{
     executor::{self, Forecast, Loaded, Shown, Site, Wanted, fleet::Fleet},
-    model::{Digest, ExitCode, canonical},
+    model::{Digest, ExitCode, Language, canonical},
     plan::Prediction,
-    report::escape,
+    report::{changes, escape, language::records as say},
     run::Failure,
 };
 use clap::Args;
@@ -51,7 +51,8 @@ pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Resul
         }));
         return Ok(code);
     }
-    let shown = text(&forecast.shown, plan.environment.as_ref());
+    let language = progress::site_language(terminal, &site);
+    let shown = text(&forecast.shown, plan.environment.as_ref(), language);
     if !shown.is_empty() {
         terminal.result(&shown);
     }
@@ -60,11 +61,14 @@ pub async fn plan(global: &Global, terminal: &Terminal, args: PlanArgs) -> Resul
         Some(prediction) => {
             let (changes, unknown, same) = forecast.prediction.counts();
             let prediction = prediction.short();
-            format!(
-                "{changes} would change, {unknown} unknown, {same} as wanted.\nrelease {release}  plan {plan}  prediction {prediction}"
-            )
+            let counts = say::plan_counts(language, changes, unknown, same);
+            format!("{counts}\n{}", say::plan_digests(language, release, plan, prediction))
         }
-        None => format!("{}\nrelease {release}  plan {plan}", unpredicted(&forecast)),
+        None => format!(
+            "{}\n{}",
+            unpredicted(&forecast, language),
+            say::plan_digests_unpredicted(language, release, plan)
+        ),
     });
     refusal(&forecast.problems, code).map_or(Ok(code), Err)
 }
@@ -86,12 +90,12 @@ fn code(problems: &[Failure]) -> ExitCode {
 }
 
 /// Why there is no prediction.
-fn unpredicted(forecast: &Forecast) -> String {
+fn unpredicted(forecast: &Forecast, language: Language) -> String {
     let unreached = forecast.problems.iter().filter(|problem| problem.unreachable).count();
     let all = unreached + forecast.shown.servers.len();
     match unreached {
-        0 => "no prediction: the plan cannot work as the servers are.".to_owned(),
-        count => format!("no prediction: {count} of {all} servers could not be asked."),
+        0 => say::plan_cannot_work(language),
+        count => say::plan_unasked(language, count, all),
     }
 }
 
@@ -106,7 +110,7 @@ fn refusal(problems: &[Failure], code: ExitCode) -> Option<CliError> {
 
 /// The forecast, server by server.
 #[must_use]
-pub fn text(shown: &Shown, environment: &str) -> String {
+pub fn text(shown: &Shown, environment: &str, language: Language) -> String {
     let mut text = String::new();
     for (server, steps) in &shown.servers {
         let _ = writeln!(text, "{environment}: {server}");
@@ -118,8 +122,10 @@ pub fn text(shown: &Shown, environment: &str) -> String {
                 "restore" => "<",
                 _ => "=",
             };
-            let _ = writeln!(text, "  {mark} {}: {}", step.name, step.kind);
-            for line in step.words.lines().filter(|line| !line.trim().is_empty()) {
+            let kind = say::step_kind(&step.kind, language);
+            let _ = writeln!(text, "  {mark} {}: {kind}", escape::visible(&step.name));
+            let words = changes::words(&step.words, language);
+            for line in words.lines().filter(|line| !line.trim().is_empty()) {
                 let _ = writeln!(text, "      {}", escape::visible(line));
             }
             for line in step.diff.iter().flat_map(|diff| diff.lines()) {

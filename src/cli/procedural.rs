@@ -1,6 +1,11 @@
 //! Procedures' runs where all runs are shown: what they are, where they stand, what they wait for.
 
-use super::{CliError, Format, Terminal, do_activity::wanted, junit, records::Records};
+use super::{
+    CliError, Format, Terminal,
+    do_activity::wanted,
+    junit,
+    records::{Records, no_run},
+};
 use crate::{
     executor::{self, procedure::Stored},
     model::{ExitCode, Language, RunId, Timestamp},
@@ -9,14 +14,16 @@ use crate::{
         deeds, escape,
         language::{self as words, documents, procedures as say, records as common},
         lines::Lines,
-        moment,
+        moment, roles,
     },
-    store::{RunFilter, RunRow, Store},
+    store::{RunFilter, RunRow, Store, StoreError},
 };
 use serde_json::{Value as Json, json};
 
 /// Columns of a moment with its seconds.
 const MOMENT_COLUMNS: usize = 19;
+/// Columns of a moment without them.
+const SHORT_MOMENT_COLUMNS: usize = 16;
 /// Columns of an activity's id.
 const ID_COLUMNS: usize = 12;
 
@@ -28,6 +35,15 @@ pub fn is_one(row: &RunRow) -> bool {
 
 /// The procedure's run that a text names: an id, the start of one, or `latest`.
 pub async fn find(store: &Store, text: &str) -> Result<RunRow, CliError> {
+    Ok(named(store, text).await?)
+}
+
+/// The same; what names no run is refused in the reader's language.
+pub async fn find_as(store: &Store, text: &str, language: Language) -> Result<RunRow, CliError> {
+    named(store, text).await.map_err(|error| no_run(error, language))
+}
+
+async fn named(store: &Store, text: &str) -> Result<RunRow, StoreError> {
     if text == "latest" {
         let kind = Some(executor::procedure::KIND.to_owned());
         let newest = RunFilter { kind, limit: Some(1), ..RunFilter::default() };
@@ -35,7 +51,7 @@ pub async fn find(store: &Store, text: &str) -> Result<RunRow, CliError> {
             return Ok(row);
         }
     }
-    Ok(store.find_run(text).await?)
+    store.find_run(text).await
 }
 
 /// A procedure's run with what it wants now.
@@ -100,12 +116,16 @@ impl Standing {
         roles.iter().map(ToString::to_string).collect()
     }
 
-    /// The same for people: any one of them is enough, or each is needed.
-    fn responsible(&self, language: Language) -> String {
+    /// The same as people read them: any one of them is enough, or each is needed.
+    pub fn role_titles(&self, language: Language) -> String {
         let roles = self.waits.as_ref().and_then(Effect::waits_for).unwrap_or_default();
+        if roles.is_empty() {
+            return String::new();
+        }
         let asks = matches!(self.waits, Some(Effect::AskPerson { .. } | Effect::OpenGate { .. }));
         let each = asks && self.activity().is_some_and(|activity| !activity.signers.is_empty());
-        wanted::roles(roles, each, language)
+        let procedure = &self.stored.run.procedure;
+        wanted::roles(roles.iter().map(|role| roles::title_in(procedure, role, language)), each, language)
     }
 
     /// The run that was opened for the open activity and has not ended.
@@ -139,10 +159,22 @@ impl Standing {
         }
     }
 
+    /// The same for people: two commands are one after the other in their language.
+    pub fn next_words(&self, language: Language) -> Option<String> {
+        let next = self.next()?;
+        Some(match next.split_once("; then ") {
+            Some((first, second)) => common::then(language, first, second),
+            None => next,
+        })
+    }
+
     /// How it stands, in words.
     pub fn state(&self, language: Language) -> String {
         match &self.stored.run.position {
-            Position::Ended(outcome) => say::ended(language, escape::capped(outcome, 60)),
+            Position::Ended(outcome) => {
+                let outcome = deeds::outcome(&self.stored.run.procedure, outcome, language);
+                say::ended(language, escape::capped(&outcome, 60))
+            }
             Position::Next(next) => say::waits_for(language, next, &self.stored.row.state),
             Position::At(open) => {
                 let what = self.activity().map_or("", |activity| activity.text.of(language));
@@ -151,14 +183,27 @@ impl Standing {
         }
     }
 
+    /// What must happen for it to go on, with the command, in a line.
+    pub fn needs(&self, language: Language) -> String {
+        let roles = self.role_titles(language);
+        let state = match roles.is_empty() {
+            true => self.state(language),
+            false => format!("{} ({roles})", self.state(language)),
+        };
+        match self.next_words(language) {
+            Some(command) => say::needs(language, state, command),
+            None => state,
+        }
+    }
+
     /// Its lines on a page.
     pub fn describe(&self, zone: &str, language: Language, lines: &mut Lines) {
         lines.heading(&self.title(language));
         lines.pair(&common::run_label(language), self.stored.run.header.id.as_str());
         lines.pair(&common::state_label(language), &self.state(language));
-        let roles = self.roles();
+        let roles = self.role_titles(language);
         if !roles.is_empty() {
-            lines.pair(&say::for_label(language), &self.responsible(language));
+            lines.pair(&say::for_label(language), &roles);
         }
         if let Some(Effect::AwaitExternal { reference, .. }) = &self.waits {
             lines.pair(&say::reference_label(language), &escape::capped(reference, 200));
@@ -184,9 +229,21 @@ impl Standing {
             let words = format!("{name}: esclusa evidence {}", made.digest.short());
             lines.pair(&documents::document_label(language), &words);
         }
-        if let Some(next) = self.next() {
+        if let Some(next) = self.next_words(language) {
             lines.pair(&common::next_label(language), &next);
         }
+    }
+
+    /// Its lines in a list of what has ended.
+    pub fn describe_ended(&self, zone: &str, language: Language, lines: &mut Lines) {
+        let Stored { row, run, .. } = &self.stored;
+        let when = row.ended_at.map(|at| moment::short(at, zone)).unwrap_or_default();
+        let exit = row.final_exit.unwrap_or_default();
+        let line = common::ended_line(language, self.title(language), self.state(language), exit);
+        lines.named(&when, SHORT_MOMENT_COLUMNS, &line);
+        let asked = common::asked(language, escape::capped(run.header.requester.as_str(), 60));
+        lines.named("", SHORT_MOMENT_COLUMNS, &asked);
+        lines.named("", SHORT_MOMENT_COLUMNS, &format!("esclusa show {}", run.header.id));
     }
 
     /// The same for machines.
@@ -243,7 +300,18 @@ pub async fn print(
     match terminal.format {
         Format::Json => terminal.json(&standing.document()),
         Format::Junit => terminal.result(&standing.junit(language)),
-        Format::Text => terminal.result(&format!("{} {}", id, standing.state(language))),
+        Format::Text => {
+            let mut lines = Lines::default();
+            lines.entry(&format!("{} {}", id, standing.state(language)));
+            let roles = standing.role_titles(language);
+            if !roles.is_empty() {
+                lines.pair(&say::for_label(language), &roles);
+            }
+            if let Some(next) = standing.next_words(language) {
+                lines.pair(&common::next_label(language), &next);
+            }
+            terminal.result(&lines.text());
+        }
     }
     Ok(standing.code())
 }
@@ -286,7 +354,11 @@ pub async fn show(records: &Records, terminal: &Terminal, id: &RunId) -> Result<
     lines.heading(&common::heading_journal(language));
     for (event, at) in events {
         let when = moment::exact(*at, &records.zone);
-        lines.named(&when, MOMENT_COLUMNS, &escape::capped(&deeds::words(event, language), 800));
+        lines.named(
+            &when,
+            MOMENT_COLUMNS,
+            &escape::capped(&deeds::words(event, &run.procedure, language), 800),
+        );
     }
     terminal.result(lines.text().trim_start_matches('\n'));
     Ok(ExitCode::Done)

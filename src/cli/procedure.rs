@@ -118,7 +118,7 @@ async fn show_run(
 ) -> Result<ExitCode, CliError> {
     let records = Records::open(global, door).await?;
     let language = records.language(terminal, None);
-    let row = procedural::find(&records.store, run).await?;
+    let row = procedural::find_as(&records.store, run, language).await?;
     let standing = Standing::load(&records.store, &row.new.id).await?;
     let run = &standing.stored.run;
     if let Some(file) = file {

@@ -40,6 +40,12 @@ pub fn site_language(terminal: &Terminal, site: &Site) -> Language {
     terminal.language(site.caller.person.as_ref().and_then(|person| person.language), Language::En)
 }
 
+/// The language of what the institution's people read of a procedure: whoever called, else the institution's.
+#[must_use]
+pub fn institution_language(terminal: &Terminal, site: &Site) -> Language {
+    terminal.language(site.caller.person.as_ref().and_then(|person| person.language), site.project.language)
+}
+
 /// Tells events as the institution's people read them.
 struct Teller {
     zone: String,

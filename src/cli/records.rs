@@ -6,13 +6,14 @@ use super::{CliError, Global, Terminal, procedural, project};
 use crate::{
     executor::{self, ExecutorError, sheet},
     inventory::Project,
-    model::{Language, People, Person, RunId},
+    model::{EnvironmentName, Language, People, Person, RunId, SystemName},
+    report::language::records as say,
     run::Run,
     secret,
-    store::{Location, RunRow, Store},
+    store::{Location, NoRun, RunFilter, RunRow, Store, StoreError},
 };
 use clap::Args;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Which database.
 #[derive(Args, Clone)]
@@ -37,16 +38,18 @@ pub struct Records {
     /// The institution's time zone.
     pub zone: String,
     institution: Language,
+    /// The environments of the inventory, where there is a project.
+    environments: Vec<EnvironmentName>,
 }
 
 impl Records {
     /// Opens the database that was named, or the project's.
     pub async fn open(global: &Global, door: &Door) -> Result<Self, CliError> {
-        let (store, project, people) = match &door.database {
+        let (store, project, people, environments) = match &door.database {
             Some(url) => {
                 let here = std::env::current_dir()
                     .map_err(|error| CliError::input(format!("the current folder: {error}")))?;
-                (open(&Location::parse(url, &here, None)?).await?, None, None)
+                (open(&Location::parse(url, &here, None)?).await?, None, None, Vec::new())
             }
             None => {
                 let read = project::read(global)
@@ -56,7 +59,9 @@ impl Records {
                     None => None,
                 };
                 let location = Location::parse(&read.project.database, &read.root, password)?;
-                (open(&location).await?, Some((read.root, read.project)), Some(read.people))
+                let environments = read.inventory.environments.into_iter().map(|one| one.name).collect();
+                let project = Some((read.root, read.project));
+                (open(&location).await?, project, Some(read.people), environments)
             }
         };
         let (zone, institution) = match &project {
@@ -72,7 +77,7 @@ impl Records {
         };
         let login = store.database_login().await?;
         let account = project::account();
-        Ok(Self { store, project, people, account, login, zone, institution })
+        Ok(Self { store, project, people, account, login, zone, institution, environments })
     }
 
     /// Whom a people file knows this process as; only for its language, never for a right.
@@ -93,21 +98,80 @@ impl Records {
     }
 
     /// The run that a text names, replayed.
-    pub async fn run(&self, text: &str) -> Result<(RunRow, Run), CliError> {
-        let row = self.store.find_run(text).await?;
+    pub async fn run(&self, text: &str, language: Language) -> Result<(RunRow, Run), CliError> {
+        let row = self.find(text, language).await?;
         if procedural::is_one(&row) {
             let id = &row.new.id;
-            return Err(CliError::input(format!("run {id} is a procedure's: its gates are activities"))
-                .hint(format!("answer them with `esclusa do {id}`")));
+            return Err(CliError::input(say::run_is_procedure(language, id))
+                .hint(say::run_is_procedure_hint(language, id)));
         }
         let run = self.load(&row.new.id).await?;
         Ok((row, run))
+    }
+
+    /// Refuses a system and an environment of which neither the record nor the project knows anything:
+    /// an empty list would say that they exist.
+    pub async fn known(
+        &self,
+        system: Option<&SystemName>,
+        environment: Option<&EnvironmentName>,
+        language: Language,
+    ) -> Result<(), CliError> {
+        let all = RunFilter { limit: Some(u32::MAX), ..RunFilter::default() };
+        let rows = self.store.runs(&all).await?;
+        let mut systems: BTreeSet<&str> = rows.iter().map(|row| row.new.system.as_str()).collect();
+        let mut environments: BTreeSet<&str> = rows
+            .iter()
+            .filter(|row| !procedural::is_one(row))
+            .map(|row| row.new.environment.as_str())
+            .collect();
+        environments.extend(self.environments.iter().map(EnvironmentName::as_str));
+        let sheets =
+            self.project.as_ref().map(|(root, project)| executor::catalogue(root, &project.playbooks));
+        systems.extend(sheets.iter().flat_map(|sheets| &sheets.entries).map(|entry| entry.system.as_str()));
+        let names = |known: &BTreeSet<&str>| {
+            let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+            names.join(", ")
+        };
+        let unknown = |words: String, known: &BTreeSet<&str>| match known.is_empty() {
+            true => Err(CliError::input(words)),
+            false => Err(CliError::input(words).hint(say::known_names(language, names(known)))),
+        };
+        match (system, environment) {
+            (Some(system), _) if !systems.contains(system.as_str()) => {
+                unknown(say::unknown_system(language, system), &systems)
+            }
+            (_, Some(environment)) if !environments.contains(environment.as_str()) => {
+                unknown(say::unknown_environment(language, environment), &environments)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The row of the run that a text names.
+    pub async fn find(&self, text: &str, language: Language) -> Result<RunRow, CliError> {
+        self.store.find_run(text).await.map_err(|error| no_run(error, language))
     }
 
     /// A run, replayed.
     pub async fn load(&self, id: &RunId) -> Result<Run, CliError> {
         Ok(executor::load(&self.store, id).await?)
     }
+}
+
+/// A word that names no run, in the reader's language.
+pub fn no_run(error: StoreError, language: Language) -> CliError {
+    let words = match &error {
+        StoreError::NoRun(NoRun::None) => say::no_run_yet(language),
+        StoreError::NoRun(NoRun::NoId { text }) => say::no_run_id(language, text),
+        StoreError::NoRun(NoRun::NoneStarts { start }) => say::no_run(language, start),
+        StoreError::NoRun(NoRun::Several { start, ids }) => {
+            let ids: Vec<_> = ids.iter().map(|id| format!("`{id}`")).collect();
+            say::several_runs(language, start, ids.join(", "))
+        }
+        _ => return error.into(),
+    };
+    CliError::input(words).hint(say::no_run_hint(language))
 }
 
 /// Opens a store; one that nothing has written to yet is no failure of the database. It is not made

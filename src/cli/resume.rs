@@ -1,6 +1,8 @@
 //! `esclusa resume`: takes a stopped or waiting run up again.
 
-use super::{CliError, Global, Terminal, notify, procedural, project, run, summary};
+use super::{
+    CliError, Format, Global, Terminal, notify, procedural, progress, project, records::no_run, run, summary,
+};
 use crate::{
     executor::{self, Site, interrupt::Interrupt},
     model::{ExitCode, RunId},
@@ -16,7 +18,7 @@ pub struct ResumeArgs {
     /// The run: its id, the first characters of it, or `latest`
     #[arg(required_unless_present = "approved")]
     run: Option<String>,
-    /// Every run whose gate has been decided by now
+    /// Every run whose gate has been decided by now, and deadlines and reminders of every procedure
     #[arg(long, conflicts_with = "run")]
     approved: bool,
     #[command(flatten)]
@@ -26,8 +28,12 @@ pub struct ResumeArgs {
 /// Performs `esclusa resume`.
 pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> Result<ExitCode, CliError> {
     let site = project::open(global).await?;
+    let language = progress::site_language(terminal, &site);
     let runs = match &args.run {
-        Some(text) => vec![site.store.find_run(text).await?.new.id],
+        Some(text) => {
+            let found = site.store.find_run(text).await;
+            vec![found.map_err(|error| no_run(error, language))?.new.id]
+        }
         None => decided(&site).await?,
     };
     if runs.is_empty() {
@@ -41,12 +47,12 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
             worst = worst.max(executor::code(exit));
             continue;
         }
-        let watch = super::progress::watch(terminal, &site);
+        let watch = progress::watch(terminal, &site);
         if procedural::is_one(&site.store.run(&id).await?) {
             let advanced = executor::procedure::go_on(&site, &id, &interrupt, &watch).await;
             notify::deliver(&site, terminal).await;
             advanced?;
-            let language = terminal.language(None, site.project.language);
+            let language = progress::institution_language(terminal, &site);
             worst = worst.max(procedural::print(&site.store, terminal, &id, language).await?);
             continue;
         }
@@ -61,6 +67,11 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
             let advanced = executor::procedure::go_on(&site, &caller, &interrupt, &watch).await;
             notify::deliver(&site, terminal).await;
             advanced?;
+            if terminal.format == Format::Text {
+                // The run stands still; who is waited for is the procedure's to say.
+                let code = procedural::print(&site.store, terminal, &caller, language).await?;
+                worst = worst.max(code);
+            }
         }
     }
     if args.approved {
@@ -73,7 +84,7 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
 /// keeps nobody.
 async fn procedures(site: &Site, terminal: &Terminal, interrupt: &Interrupt) -> Result<ExitCode, CliError> {
     let mut worst = ExitCode::Done;
-    let watch = super::progress::watch(terminal, site);
+    let watch = progress::watch(terminal, site);
     let all = executor::procedure::go_on_all(site, interrupt, &watch).await?;
     notify::deliver(site, terminal).await;
     for (id, result) in all {

@@ -3,7 +3,7 @@
 use super::{
     CliError, Format, Global, Terminal, history, junit, procedural,
     records::{Door, Records},
-    status::{self, Standing, what},
+    status::{self, Standing, title},
     summary,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         changes, duration, escape, journal,
         language::{self as words, records as say},
         lines::Lines,
-        moment,
+        moment, roles,
     },
     run::{Event, Goal, Run, StepEnd},
     store::{DecisionRow, EventRow, RunRow},
@@ -75,11 +75,11 @@ struct Decided {
 pub async fn show(global: &Global, terminal: &Terminal, args: ShowArgs) -> Result<ExitCode, CliError> {
     let records = Records::open(global, &args.door).await?;
     let language = records.language(terminal, None);
-    let named = records.store.find_run(&args.run).await?;
+    let named = records.find(&args.run, language).await?;
     if procedural::is_one(&named) {
         return procedural::show(&records, terminal, &named.new.id).await;
     }
-    let (row, run) = records.run(&args.run).await?;
+    let (row, run) = records.run(&args.run, language).await?;
     let exit = row.final_exit.map_or_else(|| open_code(&run), code);
     match terminal.format {
         Format::Junit => terminal.result(&junit::run(&run, exit)),
@@ -138,7 +138,7 @@ async fn whole(records: &Records, row: RunRow, run: &Run) -> Result<Whole, CliEr
         }
     }
     let now = store.now().await?;
-    let standing = status::standing(records, row, now).await?;
+    let standing = status::standing(store, records.people.as_ref(), row, now).await?;
     let put_back = match &run.header.goal {
         Goal::Restore { backup } => Some(put_back(records, backup, &plan).await),
         Goal::Change | Goal::Backup => None,
@@ -173,11 +173,10 @@ struct Page<'a> {
 impl Page<'_> {
     fn head(&mut self, whole: &Whole) {
         let (language, zone) = (self.language, self.records.zone.as_str());
-        let Whole { standing, plan, .. } = whole;
+        let Whole { standing, .. } = whole;
         let Standing { row, run, .. } = standing;
         let lines = &mut self.lines;
-        let kind = words::playbook_kind(plan.kind, language);
-        lines.title(&format!("{kind}: {}", what(run, language)));
+        lines.title(&title(run, &row.new.kind, language));
         lines.pair(&say::run_label(language), run.header.id.0.as_str());
         let path = escape::capped(&run.header.playbook, 200);
         let playbook = match &run.header.title {
@@ -211,10 +210,10 @@ impl Page<'_> {
             lines.pair(&say::backup_label(language), &backup);
         }
         if run.outage_ms > 0 {
-            lines.pair(&say::outage_label(language), &duration::short((run.outage_ms + 999) / 1000));
+            lines.pair(&say::outage_label(language), &duration::short(run.outage_seconds()));
         }
         if let Some(failure) = &run.failure {
-            lines.pair(&say::failure_label(language), &escape::capped(&failure.words, 800));
+            lines.pair_text(&say::failure_label(language), &failure.words, 800);
         }
         let [release, plan] = [run.header.release, run.header.plan].map(|digest| digest.short());
         let prediction = run.prediction.as_ref().map_or_else(|| "-".to_owned(), |(digest, _)| digest.short());
@@ -265,14 +264,7 @@ impl Page<'_> {
         for (server, steps) in &shown.servers {
             self.lines.item(server.as_str());
             for step in steps {
-                let kind = match step.kind.as_str() {
-                    "change" => say::step_change(language),
-                    "unknown" => say::step_unknown(language),
-                    "skipped" => say::step_skipped(language),
-                    "restore" => say::step_restore(language),
-                    "problem" => say::step_problem(language),
-                    _ => say::step_no_change(language),
-                };
+                let kind = say::step_kind(&step.kind, language);
                 self.lines.sub_item(&format!("{}: {kind}", escape::capped(&step.name, 120)));
                 let words = changes::words(&step.words, language);
                 self.capped(words.lines().filter(|line| !line.trim().is_empty()));
@@ -328,13 +320,13 @@ impl Page<'_> {
                 _ => say::word_rejected(language),
             };
             let name = escape::capped(&history::full_name(&decided.people, new.person.as_str()), 60);
-            let roles: Vec<_> = new.roles.iter().map(ToString::to_string).collect();
+            let roles = roles::titles(&new.roles, language);
             let reason = match new.reason.trim() {
                 "" => String::new(),
                 reason => format!(": “{}”", escape::capped(reason, 400)),
             };
             let when = moment::exact(decided.row.at, &self.records.zone);
-            let text = format!("{name} ({}) {word}{reason}", roles.join(", "));
+            let text = format!("{name} ({roles}) {word}{reason}");
             self.lines.named(&when, MOMENT_COLUMNS, &text);
             let account = escape::capped(new.account.as_deref().unwrap_or("-"), 60);
             let how = match decided.verified(self.records.login.is_some()) {
@@ -414,6 +406,7 @@ fn document(records: &Records, whole: &Whole, exit: ExitCode) -> Json {
         })
         .collect();
     json!({
+        "kind": row.new.kind, "puts_back": run.puts_back(),
         "summary": summary::document(run, exit), "header": run.header,
         "opened_at": row.opened_at.to_string(), "ended_at": row.ended_at.map(|at| at.to_string()),
         "plan": plan, "shown": shown, "observed": run.observed, "journal": events,

@@ -8,15 +8,15 @@ use super::{
 use crate::{
     approval::{self, Refusal, Verdict},
     executor::{ExecutorError, sheet::Asked},
-    model::{ExitCode, Language, People, PersonName, Timestamp},
+    model::{ExitCode, Language, People, PersonName, PlaybookKind, Timestamp},
     report::{
         endings, escape, journal,
         language::{self as words, records as say},
         lines::Lines,
-        moment,
+        moment, roles,
     },
     run::{Phase, Run},
-    store::{ClaimRow, RunFilter, RunRow},
+    store::{ClaimRow, RunFilter, RunRow, Store},
 };
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -52,7 +52,7 @@ pub async fn status(global: &Global, terminal: &Terminal, args: StatusArgs) -> R
             procedures.push(procedural::Standing::load(&records.store, &row.new.id).await?);
             continue;
         }
-        open.push(standing(&records, row, now).await?);
+        open.push(standing(&records.store, records.people.as_ref(), row, now).await?);
     }
     let claims = records.store.claims().await?;
     if terminal.format == Format::Json {
@@ -83,17 +83,22 @@ pub async fn status(global: &Global, terminal: &Terminal, args: StatusArgs) -> R
     Ok(ExitCode::Done)
 }
 
-/// How a run stands at `now`.
-pub async fn standing(records: &Records, row: RunRow, now: Timestamp) -> Result<Standing, ExecutorError> {
-    let run = crate::executor::load(&records.store, &row.new.id).await?;
+/// How a run stands at `now`; `people` is the people file as it is, where there is a project.
+pub async fn standing(
+    store: &Store,
+    people: Option<&People>,
+    row: RunRow,
+    now: Timestamp,
+) -> Result<Standing, ExecutorError> {
+    let run = crate::executor::load(store, &row.new.id).await?;
     let asked = match run.gate.as_ref().filter(|_| run.phase() == Phase::Waiting) {
-        Some(gate) => Some(Asked::load(&records.store, &gate.id).await?),
+        Some(gate) => Some(Asked::load(store, &gate.id).await?),
         None => None,
     };
     let asked = asked.map(|mut asked| {
         // The run is judged by the people file as it is: where that has changed, nobody can decide.
         let changed = |people| approval::people_digest(people) != asked.gate.people;
-        if records.people.as_ref().is_some_and(changed) {
+        if people.is_some_and(changed) {
             asked.verdict = Verdict::Void(Refusal::PeopleChanged);
         }
         asked
@@ -116,8 +121,7 @@ impl Standing {
             Some(Verdict::Expired) => words::state_expired(language),
             Some(Verdict::Void(_)) => say::people_changed(language),
             Some(Verdict::Open { missing, .. }) => {
-                let roles: Vec<_> = missing.iter().map(ToString::to_string).collect();
-                words::state_waiting_approval(language, roles.join(", "))
+                words::state_waiting_approval(language, roles::titles(missing, language))
             }
             None => journal::state(&self.run, language),
         }
@@ -141,6 +145,45 @@ impl Standing {
         summary::next(&self.run, code)
     }
 
+    /// What the decisions at its gate amount to, while it waits there.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.asked.as_ref().map(|asked| &asked.verdict)
+    }
+
+    /// Whether a process drives it now.
+    pub fn is_driven(&self) -> bool {
+        self.driven
+    }
+
+    /// Who can decide, and until when, as people read it; nothing where nobody is waited for.
+    pub fn deciders(&self, zone: &str, language: Language) -> Option<(String, String)> {
+        let asked = self.asked.as_ref().filter(|asked| matches!(asked.verdict, Verdict::Open { .. }))?;
+        let names: Vec<_> = self.who().into_iter().map(|(_, full)| escape::capped(&full, 60)).collect();
+        let names = if names.is_empty() { say::nobody_can(language) } else { names.join(", ") };
+        Some((names, moment::words(asked.gate.decide_by, zone, language)))
+    }
+
+    /// What must happen for it to go on, with the command, in a line.
+    pub fn needs(&self, zone: &str, language: Language) -> String {
+        let resume = format!("esclusa resume {}", self.run.leader());
+        let state = self.state(language);
+        match self.verdict() {
+            Some(Verdict::Open { .. }) => {
+                let (names, until) = self.deciders(zone, language).unwrap_or_default();
+                say::needs_decision(
+                    language,
+                    state,
+                    names,
+                    until,
+                    format!("esclusa approve {}", self.run.header.id),
+                )
+            }
+            _ if self.driven => say::needs_nothing(language, state),
+            Some(Verdict::Rejected { .. } | Verdict::Expired) => say::needs_closing(language, state, resume),
+            _ => say::needs_driver(language, state, resume),
+        }
+    }
+
     /// Who can decide: names as people write them.
     fn who(&self) -> Vec<(PersonName, String)> {
         let Some(asked) = &self.asked else { return Vec::new() };
@@ -160,24 +203,37 @@ pub fn what(run: &Run, language: Language) -> String {
     say::system_in(language, format!("{}{version}", header.system), &header.environment)
 }
 
+/// The run as a heading: what is done, to what, where.
+pub fn title(run: &Run, kind: &str, language: Language) -> String {
+    let kind = match PlaybookKind::parse(kind) {
+        Some(kind) => words::playbook_kind(kind, language),
+        None => kind,
+    };
+    say::titled(language, kind, what(run, language))
+}
+
 fn describe(standing: &Standing, zone: &str, language: Language, lines: &mut Lines) {
-    let Standing { run, row, asked, driven } = standing;
-    lines.heading(&what(run, language));
+    let Standing { run, row, driven, .. } = standing;
+    lines.heading(&title(run, &row.new.kind, language));
     lines.pair(&say::run_label(language), &run.header.id.to_string());
+    if let Some(backup) = run.puts_back() {
+        lines.pair(&say::puts_back_label(language), &escape::capped(backup, 60));
+    }
     lines.pair(&say::state_label(language), &standing.state(language));
     if let Some(why) = endings::of(run, language) {
-        lines.pair(&say::failure_label(language), &escape::capped(&why, 400));
+        lines.pair_text(&say::failure_label(language), &why, 400);
     }
-    if let Some(asked) = asked.as_ref().filter(|asked| matches!(asked.verdict, Verdict::Open { .. })) {
-        let names: Vec<_> = standing.who().into_iter().map(|(_, full)| escape::capped(&full, 60)).collect();
-        let names = if names.is_empty() { say::nobody_can(language) } else { names.join(", ") };
+    if let Some((names, until)) = standing.deciders(zone, language) {
         lines.pair(&say::who_label(language), &names);
-        lines.pair(&say::until_label(language), &moment::words(asked.gate.decide_by, zone, language));
+        lines.pair(&say::until_label(language), &until);
     }
     if let Some(owner) = row.owner.as_ref().filter(|_| *driven) {
         lines.pair(&say::driver_label(language), &escape::capped(owner, 100));
     }
     if let Some(next) = standing.next() {
+        // What was decided against is over; only the record does not say so yet.
+        let over = matches!(standing.verdict(), Some(Verdict::Rejected { .. } | Verdict::Expired));
+        let next = if over { say::next_closes(language, next) } else { next };
         lines.pair(&say::next_label(language), &next);
     }
 }
@@ -193,11 +249,22 @@ fn document(standing: &Standing) -> Json {
         standing.who().into_iter().map(|(name, full)| json!({"person": name, "full_name": full})).collect();
     json!({
         "run": header.id, "system": header.system, "environment": header.environment,
-        "playbook": header.playbook, "kind": row.new.kind, "version": header.version,
-        "state": run.label(), "stuck": run.stuck, "opened_at": row.opened_at.to_string(),
+        "playbook": header.playbook, "kind": row.new.kind, "puts_back": run.puts_back(), "version": header.version,
+        "state": run.label(), "decided": decided(standing), "stuck": run.stuck, "opened_at": row.opened_at.to_string(),
         "waits_for": missing, "who": who,
         "decide_by": asked.as_ref().map(|asked| asked.gate.decide_by.to_string()),
         "driven_by": row.owner.as_ref().filter(|_| *driven), "next": standing.next(),
+    })
+}
+
+/// The word for what was decided at the gate and not yet acted upon.
+fn decided(standing: &Standing) -> Option<&'static str> {
+    Some(match standing.verdict()? {
+        Verdict::Open { .. } => return None,
+        Verdict::Approved(_) => "approved",
+        Verdict::Rejected { .. } => "rejected",
+        Verdict::Expired => "expired",
+        Verdict::Void(_) => "void",
     })
 }
 

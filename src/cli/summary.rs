@@ -1,11 +1,15 @@
 //! What a verb says at its end: how the run stands, and what to do next.
 
-use super::{CliError, Format, Terminal, junit, procedural, progress, status::what};
+use super::{
+    CliError, Format, Terminal, junit, procedural, progress,
+    status::{self, Standing, title, what},
+};
 use crate::{
+    approval::Verdict,
     executor::{self, Site},
     model::{ExitCode, Language, RunId},
     report::{duration, endings, escape, journal, language::records as say},
-    run::{BackupState, Run, StepState},
+    run::{BackupState, Goal, Run, StepState},
 };
 use serde_json::{Value as Json, json};
 
@@ -13,16 +17,20 @@ use serde_json::{Value as Json, json};
 pub async fn print(site: &Site, terminal: &Terminal, id: &RunId, code: ExitCode) -> Result<(), CliError> {
     let row = site.store.run(id).await?;
     if procedural::is_one(&row) {
-        let language = terminal.language(None, site.project.language);
+        let language = progress::institution_language(terminal, site);
         return procedural::print(&site.store, terminal, id, language).await.map(drop);
     }
-    let run = executor::load(&site.store, id).await?;
+    let now = site.store.now().await?;
+    let opened_at = row.opened_at;
+    let standing = status::standing(&site.store, Some(&site.people), row, now).await?;
+    let run = &standing.run;
     match terminal.format {
-        Format::Json => terminal.json(&document(&run, code)),
-        Format::Junit => terminal.result(&junit::run(&run, code)),
+        Format::Json => terminal.json(&document(run, code)),
+        Format::Junit => terminal.result(&junit::run(run, code)),
         Format::Text => {
-            let seconds = run.last_at.seconds_since(row.opened_at);
-            terminal.result(&text(&run, code, seconds, progress::site_language(terminal, site)));
+            let seconds = run.last_at.seconds_since(opened_at);
+            let language = progress::site_language(terminal, site);
+            terminal.result(&text(&standing, code, seconds, &site.project.zone, language));
         }
     }
     Ok(())
@@ -55,21 +63,29 @@ pub fn document(run: &Run, code: ExitCode) -> Json {
     let (changed, unchanged) = counts(run);
     json!({
         "run": run.header.id, "system": run.header.system, "environment": run.header.environment,
-        "playbook": run.header.playbook, "version": run.header.version, "state": run.label(),
+        "playbook": run.header.playbook, "goal": run.header.goal, "puts_back": run.puts_back(), "version": run.header.version, "state": run.label(),
         "exit": code.number(), "meaning": code.meaning(),
         "release": run.header.release, "plan": run.header.plan,
         "prediction": run.prediction.as_ref().map(|(digest, _)| digest),
         "changed": changed, "unchanged": unchanged, "backup": backup(run),
-        "outage_seconds": run.outage_ms / 1000,
-        "failure": run.failure, "findings": run.findings, "approved_by": run.approved_by,
+        "outage_seconds": run.outage_seconds(),
+        "failure": run.failure, "hint": run.lost_hint, "findings": run.findings, "approved_by": run.approved_by,
         "next": next(run, code),
     })
 }
 
-fn text(run: &Run, code: ExitCode, seconds: i64, language: Language) -> String {
-    let how = endings::of(run, language).unwrap_or_else(|| code_words(code, language));
+fn text(standing: &Standing, code: ExitCode, seconds: i64, zone: &str, language: Language) -> String {
+    let run = &standing.run;
+    let how = endings::of(run, language).unwrap_or_else(|| match code {
+        ExitCode::Waiting | ExitCode::Rejected | ExitCode::Expired => standing.state(language),
+        _ => code_words(code, language),
+    });
     let how = escape::visible(how.lines().next().unwrap_or_default());
-    let mut lines = vec![format!("{}: {how} ({})", what(run, language), code.number())];
+    let heading = match run.header.goal {
+        Goal::Change => what(run, language),
+        Goal::Backup | Goal::Restore { .. } => title(run, &standing.row.new.kind, language),
+    };
+    let mut lines = vec![format!("{heading}: {how} ({})", code.number())];
     let mut pair = |label: &str, words: &str| {
         // Labels of both languages have their column; a long one only moves its own text.
         lines.push(format!("  {label:<8} {words}"));
@@ -83,7 +99,7 @@ fn text(run: &Run, code: ExitCode, seconds: i64, language: Language) -> String {
         pair(&say::summary_backup_label(language), &backup);
     }
     if run.outage_ms > 0 {
-        pair(&say::summary_stopped_label(language), &duration::short(run.outage_ms / 1000));
+        pair(&say::summary_stopped_label(language), &duration::short(run.outage_seconds()));
     }
     if let Some(failure) = run.failure.as_ref().filter(|_| code != ExitCode::Done) {
         for (at, line) in failure.words.lines().enumerate() {
@@ -94,13 +110,21 @@ fn text(run: &Run, code: ExitCode, seconds: i64, language: Language) -> String {
             pair(&say::summary_hint_label(language), &escape::visible(hint));
         }
     }
+    // A server that was lost, or that another store holds, is no failure of a step.
+    if let Some(hint) = run.lost_hint.as_ref().filter(|_| code != ExitCode::Done && run.failure.is_none()) {
+        pair(&say::summary_hint_label(language), &escape::visible(hint));
+    }
     for finding in run.findings.iter().filter(|finding| finding.verdict != "good") {
         let words = journal::finding_words(finding, language);
         pair(&say::summary_check_label(language), &escape::visible(&words));
     }
     pair(&say::summary_run_label(language), run.header.id.0.as_str());
-    if let Some(next) = next(run, code) {
-        pair(&say::summary_next_label(language), &next);
+    if let Some((names, until)) = standing.deciders(zone, language).filter(|_| code == ExitCode::Waiting) {
+        pair(&say::summary_who_label(language), &names);
+        pair(&say::summary_until_label(language), &until);
+    }
+    for (label, text) in next_of(standing, code, language) {
+        pair(&label, &text);
     }
     lines.join("\n")
 }
@@ -108,7 +132,6 @@ fn text(run: &Run, code: ExitCode, seconds: i64, language: Language) -> String {
 /// What the code of a run that has not ended means.
 fn code_words(code: ExitCode, language: Language) -> String {
     match code {
-        ExitCode::Waiting => say::code_waiting(language),
         ExitCode::WindowClosed => say::code_window_closed(language),
         ExitCode::Interrupted => say::code_interrupted(language),
         ExitCode::Stuck => say::code_stuck(language),
@@ -128,6 +151,24 @@ fn backup(run: &Run) -> Option<String> {
         }
         BackupState::Admitted(backup) => Some(backup.clone()),
         _ => None,
+    }
+}
+
+/// The next commands for people, each with its label, of a run that may have been decided on meanwhile.
+fn next_of(standing: &Standing, code: ExitCode, language: Language) -> Vec<(String, String)> {
+    let id = &standing.run.header.id;
+    let resume = format!("esclusa resume {}", standing.run.leader());
+    let first = |command: String| (say::summary_next_label(language), command);
+    match (code, standing.verdict()) {
+        (ExitCode::Waiting, Some(Verdict::Open { .. })) => {
+            vec![first(format!("esclusa approve {id}")), (say::summary_then_label(language), resume)]
+        }
+        (ExitCode::Waiting, _) if standing.is_driven() => vec![first(format!("esclusa wait {id}"))],
+        (ExitCode::Waiting, _) => vec![first(resume)],
+        (ExitCode::Rejected | ExitCode::Expired, Some(_)) => {
+            vec![first(resume), (say::summary_hint_label(language), say::only_records_the_end(language))]
+        }
+        _ => next(&standing.run, code).map(first).into_iter().collect(),
     }
 }
 

@@ -105,13 +105,16 @@ impl Terminal {
                 error.words.lines().map(|line| escape::capped(line, LINE_CHARS_MAX)).collect();
             self.note(&format!("{} {}", self.style("error:", AnsiColor::Red), words.join("\n")));
         }
-        for hint in &error.hints {
-            self.note(&format!(
-                "{} {}",
-                self.style("hint:", AnsiColor::Cyan),
-                escape::capped(hint, LINE_CHARS_MAX)
-            ));
-        }
+        error.hints.iter().for_each(|hint| self.hint(hint));
+    }
+
+    /// Writes what to do next.
+    pub fn hint(&self, hint: &str) {
+        self.note(&format!(
+            "{} {}",
+            self.style("hint:", AnsiColor::Cyan),
+            escape::capped(hint, LINE_CHARS_MAX)
+        ));
     }
 
     /// Text in bold colour where colours are wanted.

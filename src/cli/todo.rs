@@ -41,11 +41,17 @@ pub async fn todo(global: &Global, terminal: &Terminal, args: TodoArgs) -> Resul
     let records = Records::open(global, &args.door).await?;
     let person = records.people.as_ref().and_then(|people| records.caller(people)).cloned();
     if person.is_none() && !args.all {
-        return Err(CliError::input(format!(
-            "account `{}` belongs to nobody of the people file",
-            records.account
-        ))
-        .hint("add `account:` there, or see what waits for anybody with `esclusa todo --all`"));
+        let language = records.language(terminal, None);
+        // A database alone does not say whose account or login it is: the people file does.
+        return Err(match (&records.people, &records.login) {
+            (None, _) => {
+                CliError::input(say::todo_no_people(language)).hint(say::todo_no_people_hint(language))
+            }
+            (Some(_), Some(login)) => CliError::input(say::todo_stranger_login(language, login))
+                .hint(say::todo_stranger_hint(language)),
+            (Some(_), None) => CliError::input(say::todo_stranger(language, &records.account))
+                .hint(say::todo_stranger_hint(language)),
+        });
     }
     let language = records.language(terminal, person.as_ref());
     let person = person.filter(|_| !args.all);

@@ -69,7 +69,7 @@ fn words(run: &Run, event: &Event) -> Option<String> {
         Event::SafetyCopyTaken { .. } => "what is there now is copied too, nothing is lost".to_owned(),
         Event::ItemRestored { item } => format!("put back: {item}"),
         Event::ServicesStarted => {
-            format!("service started; it was stopped for {}", duration::short(run.outage_ms / 1000))
+            format!("service started; it was stopped for {}", duration::short(run.outage_seconds()))
         }
         Event::ServicesFailed { failure } | Event::RestoreFailed { failure } => line(&failure.words),
         Event::ChecksPassed { findings } => format!("{} checks, all good", findings.len()),

@@ -23,7 +23,7 @@ pub enum CopyError {
     /// Words for the journal.
     Failed(Failure),
     /// A server could not be reached any more.
-    Lost(ServerName, String),
+    Lost(ServerName, String, Option<String>),
     /// The executor cannot go on.
     Executor(ExecutorError),
 }
@@ -63,8 +63,8 @@ impl Changing<'_> {
                 let failure = Failure { words: self.site.redact(&failure.words), ..failure };
                 self.journal.append(Event::BackupFailed { failure }).await
             }
-            Err(CopyError::Lost(server, words)) => {
-                self.journal.append(Event::ServerLost { server, words }).await
+            Err(CopyError::Lost(server, words, hint)) => {
+                self.journal.append(Event::ServerLost { server, words, hint }).await
             }
             Err(CopyError::Executor(error)) => Err(error),
         }
@@ -160,8 +160,8 @@ impl Changing<'_> {
                     format!("what is there now could not be copied: {}", self.site.redact(&failure.words));
                 self.journal.append(Event::SafetyCopyFailed { failure: Failure { words, ..failure } }).await
             }
-            Err(CopyError::Lost(server, words)) => {
-                self.journal.append(Event::ServerLost { server, words }).await
+            Err(CopyError::Lost(server, words, hint)) => {
+                self.journal.append(Event::ServerLost { server, words, hint }).await
             }
             Err(CopyError::Executor(error)) => Err(error),
         }
@@ -347,7 +347,8 @@ impl Changing<'_> {
 fn lost(server: &ServerName, error: ExecutorError) -> CopyError {
     match error {
         ExecutorError::Transport(error) => {
-            CopyError::Lost(server.clone(), format!("server `{server}` cannot be used: {error}"))
+            let words = format!("server `{server}` cannot be used: {error}");
+            CopyError::Lost(server.clone(), words, error.hint())
         }
         other => CopyError::Executor(other),
     }

@@ -300,7 +300,7 @@ impl<'a> Driver<'a> {
     async fn server_lost(&self, error: &crate::transport::TransportError) -> Result<(), ExecutorError> {
         let server = self.loaded.plan.servers.keys().next().cloned();
         let Some(server) = server else { return Err(ExecutorError::input("the plan has no server")) };
-        self.journal.append(Event::ServerLost { server, words: error.to_string() }).await
+        self.journal.append(Event::ServerLost { server, words: error.to_string(), hint: error.hint() }).await
     }
 
     /// Teaches the redactor what the project's secrets are, so that nothing a server echoes gets

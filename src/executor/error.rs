@@ -143,7 +143,7 @@ impl ExecutorError {
             | Self::Plan(_)
             | Self::Secret(_)
             | Self::Depot(_)
-            | Self::Store(StoreError::NoRun { .. }) => ExitCode::BadInput,
+            | Self::Store(StoreError::NoRun(_)) => ExitCode::BadInput,
             Self::Driven { .. } | Self::Claimed { .. } => ExitCode::Claimed,
             Self::Transport(_) => ExitCode::Unreachable,
             Self::Store(_) | Self::Vault(_) => ExitCode::Failed,
@@ -164,7 +164,7 @@ impl ExecutorError {
                 "see it with `esclusa show {run}`, end it with `esclusa resume {run}` or `esclusa cancel {run}`"
             )),
             Self::Unproven { .. } => Some("see everything that is wrong with `esclusa audit`".to_owned()),
-            Self::Store(StoreError::NoRun { .. }) => Some(
+            Self::Store(StoreError::NoRun(_)) => Some(
                 "`esclusa status` shows the open runs, `esclusa history` those that have ended; `latest` is the newest"
                     .to_owned(),
             ),

@@ -61,7 +61,7 @@ impl Changing<'_> {
         error: &crate::transport::TransportError,
     ) -> Result<(), ExecutorError> {
         let words = format!("server `{server}` cannot be used: {error}");
-        self.journal.append(Event::ServerLost { server: server.clone(), words }).await
+        self.journal.append(Event::ServerLost { server: server.clone(), words, hint: error.hint() }).await
     }
 
     async fn service(

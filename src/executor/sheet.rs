@@ -222,7 +222,7 @@ async fn earlier(store: &Store, run: &Run) -> Result<Vec<EarlierResult>, Executo
             outcome,
             checks_passed: run.findings.iter().filter(|finding| finding.verdict == "good").count(),
             checks_total: run.findings.len(),
-            outage_seconds: (run.outage_ms > 0).then_some((run.outage_ms + 999) / 1000),
+            outage_seconds: Some(run.outage_seconds()).filter(|seconds| *seconds > 0),
         };
         results.push((run.header.environment_kind, result));
     }

@@ -100,7 +100,10 @@ impl<'a> Worker<'a> {
 
     pub(super) async fn lost(&self, error: &TransportError) -> Result<(), ExecutorError> {
         let words = format!("server `{}` cannot be used: {error}", self.server);
-        self.with.journal.append(Event::ServerLost { server: self.server.clone(), words }).await
+        self.with
+            .journal
+            .append(Event::ServerLost { server: self.server.clone(), words, hint: error.hint() })
+            .await
     }
 
     async fn pass(&self) -> Result<(), ExecutorError> {

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 pub enum Standing {
     /// The program or a run of it did it.
     Done,
+    /// A run or its checks failed, and the way that the procedure has for that was taken.
+    Failed,
     /// Persons did it, and said so.
     Attested {
         /// Who.
@@ -27,8 +29,12 @@ pub enum Standing {
         /// Until when.
         until: Option<Timestamp>,
     },
-    /// It lies on the way and is neither.
+    /// It was passed by and is neither.
     Missing,
+    /// It is open now.
+    Open,
+    /// A way that may still be taken comes by here; whether it will be is not known yet.
+    NotReached,
     /// The way that was taken does not come by here.
     NotTaken,
 }
@@ -40,6 +46,8 @@ pub struct Covered {
     pub activity: ActivityId,
     /// How it stands.
     pub standing: Standing,
+    /// The way that it led on by the last time; nothing while it was never left.
+    pub took: Option<Took>,
     /// Files, documents and reports.
     pub evidence: Vec<Digest>,
     /// Of the evidence, the documents that the program made.
@@ -56,7 +64,8 @@ pub fn coverage(run: &ProcedureRun) -> Vec<Covered> {
         let record = run.record(&activity.id).cloned().unwrap_or_default();
         Covered {
             activity: activity.id.clone(),
-            standing: standing(run, activity, on_the_way.contains(&activity.id)),
+            standing: shown(run, activity, on_the_way.contains(&activity.id)),
+            took: record.took,
             evidence: record.evidence,
             documents: record.documents,
             runs: record.runs,
@@ -65,16 +74,18 @@ pub fn coverage(run: &ProcedureRun) -> Vec<Covered> {
     run.procedure.activities.iter().map(covered).collect()
 }
 
-/// What is missing; the end that is open is not.
+/// What an end would miss if it came now: what was passed by and what lies ahead; the end that is open
+/// is not.
 #[must_use]
 pub fn missing(run: &ProcedureRun) -> BTreeSet<ActivityId> {
     let open_end = run.current().filter(|(activity, _)| activity.kind == ActivityKind::End);
     let open_end = open_end.map(|(activity, _)| activity.id.clone());
-    let covered = coverage(run).into_iter();
-    covered
-        .filter(|one| one.standing == Standing::Missing && Some(&one.activity) != open_end.as_ref())
-        .map(|one| one.activity)
-        .collect()
+    let on_the_way = on_the_way(run);
+    let lacks = |activity: &&Activity| {
+        standing(run, activity, on_the_way.contains(&activity.id)) == Standing::Missing
+            && Some(&activity.id) != open_end.as_ref()
+    };
+    run.procedure.activities.iter().filter(lacks).map(|activity| activity.id.clone()).collect()
 }
 
 /// What the way consists of: from each activity that was left, only the way that it took last.
@@ -98,6 +109,28 @@ fn on_the_way(run: &ProcedureRun) -> BTreeSet<&ActivityId> {
     Graph::keeping(&run.procedure, keep).reached_from(entry)
 }
 
+/// How an activity stands for readers: what is open or lies ahead is not called missing, and what failed
+/// is not called done.
+fn shown(run: &ProcedureRun, activity: &Activity, on_the_way: bool) -> Standing {
+    let standing = standing(run, activity, on_the_way);
+    let open = run.current().is_some_and(|(current, _)| current.id == activity.id);
+    let record = run.record(&activity.id);
+    let never_left = record.is_none_or(|record| record.took.is_none());
+    match standing {
+        Standing::Missing | Standing::Done | Standing::Attested { .. } if open => Standing::Open,
+        Standing::Missing if never_left => Standing::NotReached,
+        Standing::Done if fails(activity) && record.is_some_and(|one| !one.good && !one.fulfilled) => {
+            Standing::Failed
+        }
+        other => other,
+    }
+}
+
+/// Whether an activity can fail by itself; a monitor only looks.
+fn fails(activity: &Activity) -> bool {
+    matches!(activity.work(), Work::Run | Work::Check) && activity.kind != ActivityKind::Monitor
+}
+
 fn standing(run: &ProcedureRun, activity: &Activity, on_the_way: bool) -> Standing {
     let Some(record) = run.record(&activity.id) else {
         return if on_the_way { Standing::Missing } else { Standing::NotTaken };
@@ -106,10 +139,8 @@ fn standing(run: &ProcedureRun, activity: &Activity, on_the_way: bool) -> Standi
         let (by, why) = (exception.by.clone(), exception.reason.clone());
         return Standing::Excepted { by, why, until: exception.until };
     }
-    let work = activity.work();
-    // A failure that has no way of its own leaves the activity undone; a monitor only looks.
-    let fails = matches!(work, Work::Run | Work::Check) && activity.kind != ActivityKind::Monitor;
-    let failed = fails && !record.good && record.took == Some(Took::Next);
+    // A failure that has no way of its own leaves the activity undone.
+    let failed = fails(activity) && !record.good && record.took == Some(Took::Next);
     let ended = activity.kind == ActivityKind::End && record.good;
     let undone = failed || record.took.is_none() && !ended;
     if undone && record.fulfilled {

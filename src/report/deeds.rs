@@ -1,20 +1,21 @@
 //! Events of a procedure's run in words.
 
-use super::language::procedures as say;
+use super::{language::procedures as say, roles};
 use crate::{
     model::{Digest, Language, PersonName, Role},
-    procedure::{Answer, Event, SEARCH, Took},
+    procedure::{ActivityKind, Answer, Event, Procedure, SEARCH, Took},
     report::language::documents,
 };
 
 /// One event as a line: the activity, who, what, why.
 #[must_use]
-pub fn words(event: &Event, language: Language) -> String {
+pub fn words(event: &Event, procedure: &Procedure, language: Language) -> String {
     let es = language == Language::Es;
     let word = |spanish: &'static str, english: &'static str| if es { spanish } else { english };
+    let title = |role: &Role| roles::title_in(procedure, role, language);
     let by = |by: &PersonName, role: &Role| match event.seal() {
-        Some(_) => format!("{by} ({role}, {})", say::signed(language)),
-        None => format!("{by} ({role}, {})", say::unsigned(language)),
+        Some(_) => format!("{by} ({}, {})", title(role), say::signed(language)),
+        None => format!("{by} ({}, {})", title(role), say::unsigned(language)),
     };
     let because = |reason: &str| if reason.trim().is_empty() { String::new() } else { format!(": {reason}") };
     match event {
@@ -34,7 +35,7 @@ pub fn words(event: &Event, language: Language) -> String {
             format!("{activity} {who}: {answer}{}{fields}", because(reason))
         }
         Event::StartAllowed { activity, by, role } => {
-            format!("{activity} {} {by} ({role})", word("puede iniciar, según", "may start, says"))
+            format!("{activity} {} {by} ({})", word("puede iniciar, según", "may start, says"), title(role))
         }
         Event::CallStarted { activity, run } => format!("{activity} {} {run}", word("ejecución", "run")),
         Event::CallEnded { activity, run, exit, .. } => {
@@ -91,9 +92,11 @@ pub fn words(event: &Event, language: Language) -> String {
         }
         Event::DeadlinePassed { activity } => format!("{activity} {}", word("plazo vencido", "overdue")),
         Event::Cancelled { by, role, reason } => {
-            format!("{} {by} ({role}){}", word("terminada por", "ended by"), because(reason))
+            format!("{} {by} ({}){}", word("terminada por", "ended by"), title(role), because(reason))
         }
-        Event::Closed { end, outcome } => format!("{end} {}: {outcome}", word("cerrada", "closed")),
+        Event::Closed { end, outcome } => {
+            format!("{end} {}: {}", word("cerrada", "closed"), self::outcome(procedure, outcome, language))
+        }
         Event::Unknown => word("evento de una versión posterior", "an event of a later version").to_owned(),
     }
 }
@@ -108,4 +111,26 @@ pub fn answer(answer: &Answer, language: Language) -> &str {
         (Answer::No, _) => "no",
         (Answer::Choice(word), _) => word,
     }
+}
+
+/// How a procedure ended, whose word in files is an identifier: as the institution calls that end.
+#[must_use]
+pub fn outcome(procedure: &Procedure, word: &str, language: Language) -> String {
+    const USUAL: [(&str, [&str; 2]); 6] = [
+        ("done", ["done", "hecho"]),
+        ("cancelled", ["cancelled", "cancelado"]),
+        ("reused", ["reused", "se reutilizó"]),
+        ("unsolved", ["without a solution", "sin solución"]),
+        ("rejected", ["rejected", "rechazado"]),
+        ("unrecovered", ["not recovered", "sin recuperar"]),
+    ];
+    let index = usize::from(language == Language::Es);
+    if let Some((_, words)) = USUAL.iter().find(|(known, _)| *known == word) {
+        return words[index].to_owned();
+    }
+    let named = |end: &&crate::procedure::Activity| {
+        end.kind == ActivityKind::End && end.outcome.as_deref() == Some(word)
+    };
+    let end = procedure.activities.iter().find(named);
+    end.map_or_else(|| word.to_owned(), |end| end.text.of(language).to_owned())
 }

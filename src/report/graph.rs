@@ -9,7 +9,7 @@ mod tests;
 pub use stand::{Mark, Stand};
 pub use svg::svg;
 
-use super::{escape, language};
+use super::{escape, language, roles};
 use crate::{
     model::{Language, Role},
     procedure::{Activity, ActivityId, ActivityKind, Procedure, Took, Work, route},
@@ -92,7 +92,8 @@ fn ways(activity: &Activity, language: Language, place: impl Fn(&ActivityId) -> 
 }
 
 /// What a way is called; nothing for the only one.
-pub(super) fn way(activity: &Activity, took: &Took, language: Language) -> String {
+#[must_use]
+pub fn way(activity: &Activity, took: &Took, language: Language) -> String {
     match took {
         Took::Next => String::new(),
         Took::Yes => language::way_yes(language),
@@ -147,10 +148,7 @@ fn block(
 
 /// The line below an activity's text: what it is, by whom, where.
 fn under(procedure: &Procedure, activity: &Activity, language: Language) -> String {
-    let title = |role: &Role| {
-        let title = procedure.roles.get(role).map(|text| text.of(language));
-        title.map_or_else(|| role.to_string(), str::to_owned)
-    };
+    let title = |role: &Role| roles::title_in(procedure, role, language);
     let all = |roles: &[Role], between: &str| roles.iter().map(title).collect::<Vec<_>>().join(between);
     let mut parts = vec![language::activity_kind(activity.kind, language).to_owned()];
     if !activity.signers.is_empty() {

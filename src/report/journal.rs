@@ -3,7 +3,7 @@
 use super::{
     changes, duration, endings, escape,
     language::{self as states, journal as say},
-    moment, size,
+    moment, roles, size,
 };
 use crate::{
     check::{Condition, FindingLine},
@@ -61,7 +61,7 @@ pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<St
         Event::Accepted { by } => say::event_accepted(language, visible(by)),
         Event::ServicesStarting => say::event_starting(language),
         Event::ServicesStarted if run.outage_ms > 0 => {
-            say::event_services_up_after(language, duration::short(run.outage_ms / 1000))
+            say::event_services_up_after(language, duration::short(run.outage_seconds()))
         }
         Event::ServicesStarted => say::event_services_up(language),
         Event::ServicesFailed { failure } => say::event_services_failed(language, visible(&failure.words)),
@@ -94,7 +94,7 @@ pub fn words(run: &Run, event: &Event, zone: &str, language: Language) -> Vec<St
 fn gate(event: &Event, zone: &str, language: Language) -> Option<String> {
     Some(match event {
         Event::GateOpened { gate } => {
-            let roles: Vec<_> = gate.rule.each.iter().map(ToString::to_string).collect();
+            let roles: Vec<_> = gate.rule.each.iter().map(|role| roles::title(role, language)).collect();
             say::event_gate_opened(language, roles.join(&say::and(language)))
         }
         Event::GateApproved { by, signed, .. } => {
@@ -163,7 +163,7 @@ fn step(event: &Event, language: Language) -> Option<String> {
                 StepEnd::InDoubt { words } => say::event_in_doubt(language, server, step, visible(words)),
             }
         }
-        Event::ServerLost { server, words } => say::event_lost(language, server, visible(words)),
+        Event::ServerLost { server, words, .. } => say::event_lost(language, server, visible(words)),
         _ => return None,
     })
 }
@@ -181,8 +181,7 @@ pub fn state(run: &Run, language: Language) -> String {
         "planned" => states::state_planned(language),
         "waiting" => {
             let roles = run.gate.iter().flat_map(|gate| &gate.rule.each);
-            let roles: Vec<_> = roles.map(ToString::to_string).collect();
-            states::state_waiting_approval(language, roles.join(", "))
+            states::state_waiting_approval(language, roles::titles(roles, language))
         }
         "waiting_window" => states::state_waiting_window_any(language),
         "backing_up" => states::state_backing_up(language),
@@ -204,9 +203,10 @@ pub fn state(run: &Run, language: Language) -> String {
 /// A finding in one line.
 #[must_use]
 pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
-    let lines: Vec<_> = match (language, finding.measured.as_slice()) {
-        (Language::En, _) | (_, []) => finding.lines.iter().map(|line| visible(line)).collect(),
-        (_, measured) => measured.iter().map(|line| visible(&line_words(line, language))).collect(),
+    let lines: Vec<_> = match finding.measured.as_slice() {
+        // A journal of an earlier version, or a check that could not be asked.
+        [] => finding.lines.iter().map(|line| visible(line)).collect(),
+        measured => measured.iter().map(|line| visible(&line_words(line, language))).collect(),
     };
     let verdict = match finding.verdict.as_str() {
         "good" => say::verdict_good(language),
@@ -217,20 +217,31 @@ pub fn finding_words(finding: &FindingSummary, language: Language) -> String {
 }
 
 fn line_words(line: &FindingLine, language: Language) -> String {
-    let text = |value: &Value| escape::capped(&value.scalar().unwrap_or_default(), 80);
+    let figure = |text: &str| figure(text, line.unit.as_deref(), language);
+    let text = |value: &Value| figure(&escape::capped(&value.scalar().unwrap_or_default(), 80));
+    let limit = |limit: &i64| figure(&limit.to_string());
     let wanted = match &line.condition {
         Some(Condition::Is(value)) => say::wanted_is(language, text(value)),
         Some(Condition::Not(value)) => say::wanted_not(language, text(value)),
         Some(Condition::Contains(part)) => say::wanted_contains(language, escape::capped(part, 80)),
         Some(Condition::Matches(expression)) => say::wanted_matches(language, escape::capped(expression, 80)),
-        Some(Condition::Below(limit)) => say::wanted_below(language, limit),
-        Some(Condition::Above(limit)) => say::wanted_above(language, limit),
-        Some(Condition::AtLeast(limit)) => say::wanted_at_least(language, limit),
-        Some(Condition::AtMost(limit)) => say::wanted_at_most(language, limit),
+        Some(Condition::Below(value)) => say::wanted_below(language, limit(value)),
+        Some(Condition::Above(value)) => say::wanted_above(language, limit(value)),
+        Some(Condition::AtLeast(value)) => say::wanted_at_least(language, limit(value)),
+        Some(Condition::AtMost(value)) => say::wanted_at_most(language, limit(value)),
         None => escape::capped(&line.wanted, 80),
     };
     let source = line.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
-    say::found(language, &line.value, &line.found, wanted) + &source
+    say::found(language, &line.value, figure(&line.found), wanted) + &source
+}
+
+/// A figure with its unit; what is no figure, because nothing could be measured, has none.
+fn figure(text: &str, unit: Option<&str>, language: Language) -> String {
+    match (unit, text.parse::<i64>()) {
+        (Some("bytes"), Ok(bytes)) if bytes >= 0 => size::words(bytes.unsigned_abs(), language),
+        (Some(unit), Ok(_)) => format!("{text} {unit}"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Untrusted text: its lines stay lines, nothing in it moves the cursor.
@@ -322,7 +333,7 @@ mod tests {
             ended(StepEnd::Changed { registered: None, output: None }),
             ended(StepEnd::Failed { words: EVIL.to_owned(), output: None, last: true }),
             ended(StepEnd::InDoubt { words: EVIL.to_owned() }),
-            Event::ServerLost { server: server.clone(), words: EVIL.to_owned() },
+            Event::ServerLost { server: server.clone(), words: EVIL.to_owned(), hint: None },
             Event::ServicesFailed { failure: failure() },
             Event::ChecksFailed { findings: vec![finding] },
             Event::RestoreFailed { failure: failure() },
@@ -358,6 +369,38 @@ mod tests {
                 lines(&run(), &event, opens, "America/Bogota", language),
                 [format!("20:00:00 test: {told}")]
             );
+        }
+    }
+
+    #[test]
+    fn figures_of_checks_have_their_units() {
+        let line = |value: &str, unit: &str, found: &str, condition| FindingLine {
+            value: value.to_owned(),
+            wanted: String::new(),
+            condition: Some(condition),
+            found: found.to_owned(),
+            unit: Some(unit.to_owned()),
+            verdict: Verdict::Good,
+            source: None,
+        };
+        for (line, en, es) in [
+            (
+                line("time.p95", "ms", "3", Condition::Below(2000)),
+                "time.p95: 3 ms (wanted: below 2000 ms)",
+                "time.p95: 3 ms (se espera: menor que 2000 ms)",
+            ),
+            (
+                line("free", "bytes", "2147483648", Condition::AtLeast(1_073_741_824)),
+                "free: 2.0 GiB (wanted: at least 1.0 GiB)",
+                "free: 2,0 GiB (se espera: al menos 1,0 GiB)",
+            ),
+            (
+                line("used", "%", "no answer", Condition::AtMost(90)),
+                "used: no answer (wanted: at most 90 %)",
+                "used: no answer (se espera: a lo sumo 90 %)",
+            ),
+        ] {
+            assert_eq!([line_words(&line, Language::En), line_words(&line, Language::Es)], [en, es]);
         }
     }
 

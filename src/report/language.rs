@@ -30,6 +30,7 @@ macro_rules! texts {
     };
 }
 
+pub mod doctor;
 pub mod documents;
 pub mod journal;
 pub mod procedures;

@@ -31,6 +31,15 @@ impl Lines {
         self.hang(&format!("  {label}{gap}"), text);
     }
 
+    /// A label and a text of several lines, each of which begins a line of its own; long ones are cut
+    /// at `columns_max`.
+    pub fn pair_text(&mut self, label: &str, text: &str, columns_max: usize) {
+        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        for (at, line) in lines.enumerate() {
+            self.pair(if at == 0 { label } else { "" }, &escape::capped(line, columns_max));
+        }
+    }
+
     /// A row that begins with a name; the texts of such rows stand under one another.
     pub fn named(&mut self, name: &str, names_columns: usize, text: &str) {
         let name = escape::capped(name, names_columns);
@@ -41,6 +50,13 @@ impl Lines {
     /// A row.
     pub fn item(&mut self, text: &str) {
         self.hang("  ", text);
+    }
+
+    /// A row of a list that has no title: it begins at the left, and what is long continues below it.
+    pub fn entry(&mut self, text: &str) {
+        for (index, line) in escape::wrap(text, COLUMNS - 2).into_iter().enumerate() {
+            self.0.push(if index == 0 { line } else { format!("  {line}") });
+        }
     }
 
     /// A row that belongs to the one before it.
@@ -65,5 +81,17 @@ impl Lines {
     #[must_use]
     pub fn text(self) -> String {
         self.0.into_iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_several_lines_stays_lines_under_its_label_and_moves_no_cursor() {
+        let mut lines = Lines::default();
+        lines.pair_text("Failure", "exit status 1\n\nno space\u{1b}[2J left\r\n", 800);
+        assert_eq!(lines.text(), "  Failure      exit status 1\n               no space\\u{1b}[2J left\n");
     }
 }

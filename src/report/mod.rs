@@ -14,6 +14,7 @@ pub mod journal;
 pub mod language;
 pub mod lines;
 pub mod moment;
+pub mod roles;
 pub mod sheet;
 pub mod size;
 pub mod table;

@@ -1,5 +1,6 @@
 //! Points in time in people's words, in the institution's time zone.
 
+use super::escape;
 use crate::model::{Language, Timestamp};
 use jiff::{Zoned, tz::TimeZone};
 
@@ -49,6 +50,15 @@ pub fn short(moment: Timestamp, zone: &str) -> String {
     format!("{}{mark}", local.strftime("%Y-%m-%d %H:%M"))
 }
 
+/// A moment that is kept as text in RFC 3339, as [`short`] tells it; a text that is none stays as it is.
+#[must_use]
+pub fn short_of(text: &str, zone: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(moment) => short(Timestamp(moment.as_millisecond()), zone),
+        Err(_) => escape::visible(text),
+    }
+}
+
 /// `2026-11-23 01:12:03`; in UTC, saying so, where the zone is unknown.
 #[must_use]
 pub fn exact(moment: Timestamp, zone: &str) -> String {
@@ -77,6 +87,8 @@ mod tests {
         assert_eq!(words(moment, bogota, Language::En), "Monday 23 November 2026, 01:12");
         assert_eq!(short(moment, bogota), "2026-11-23 01:12");
         assert_eq!(exact(moment, bogota), "2026-11-23 01:12:00");
+        assert_eq!(short_of("2026-11-23T06:12:00.000Z", bogota), "2026-11-23 01:12");
+        assert_eq!(short_of("yesterday", bogota), "yesterday");
         assert_eq!(short(moment, "Nowhere"), "2026-11-23 06:12 UTC");
         assert_eq!(short(Timestamp(i64::MAX), bogota), format!("{} ms", i64::MAX));
     }

@@ -73,8 +73,13 @@ pub enum Event {
     },
     /// The change has ended.
     StepEnded { server: ServerName, step: StepId, attempt: u32, end: StepEnd },
-    /// A server could not be reached any more.
-    ServerLost { server: ServerName, words: String },
+    /// A server could not be reached any more, and what to do about it where that is known.
+    ServerLost {
+        server: ServerName,
+        words: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
     /// All steps and handlers are through.
     StepsCompleted,
     /// The procedure lets the next part of the run begin.

@@ -15,6 +15,7 @@ mod stage;
 mod state;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use decide::{Effect, Evidence, decide};
 pub use ending::Ending;

@@ -79,6 +79,8 @@ pub struct Run {
     pub changed: bool,
     /// Servers that could not be reached.
     pub lost: Option<String>,
+    /// What to do about it.
+    pub lost_hint: Option<String>,
     /// Whether steps and handlers are through.
     pub steps_completed: bool,
     /// The stage that was allowed last.
@@ -159,6 +161,7 @@ impl Run {
             registered: BTreeMap::new(),
             changed: false,
             lost: None,
+            lost_hint: None,
             steps_completed: false,
             stage: None,
             stages: BTreeSet::new(),
@@ -266,7 +269,10 @@ impl Run {
             }
             Event::BackupAdmitted { backup, .. } => self.backup = BackupState::Admitted(backup.clone()),
             Event::BackupVerified { record } => self.backup = BackupState::Verified(Box::new(record.clone())),
-            Event::ServerLost { words, .. } => self.lost = Some(words.clone()),
+            Event::ServerLost { words, hint, .. } => {
+                self.lost = Some(words.clone());
+                self.lost_hint = hint.clone();
+            }
             Event::StepsCompleted => self.steps_completed = true,
             Event::StageAllowed { stage } => self.stage_allowed(stage),
             Event::StageStepsCompleted { .. } => self.stage_steps_done = true,

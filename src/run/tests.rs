@@ -173,7 +173,7 @@ impl World {
                 1 => vec![Event::QuiesceStarted, Event::BackupFailed { failure: failure("will not stop") }],
                 2 => vec![
                     Event::QuiesceStarted,
-                    Event::ServerLost { server: server(), words: "line cut".into() },
+                    Event::ServerLost { server: server(), words: "line cut".into(), hint: None },
                 ],
                 _ if run.header.judged.backup != BackupRule::Own && run.header.goal == Goal::Change => vec![
                     Event::QuiesceStarted,
@@ -210,8 +210,11 @@ impl World {
                         end(StepEnd::Failed { words: "exit 1".into(), output: None, last: true }),
                     ],
                     1 => vec![started, end(StepEnd::InDoubt { words: "nobody knows".into() })],
-                    2 => vec![started, Event::ServerLost { server: server(), words: "line cut".into() }],
-                    3 => vec![Event::ServerLost { server: server(), words: "line cut".into() }],
+                    2 => vec![
+                        started,
+                        Event::ServerLost { server: server(), words: "line cut".into(), hint: None },
+                    ],
+                    3 => vec![Event::ServerLost { server: server(), words: "line cut".into(), hint: None }],
                     _ => vec![started, end(StepEnd::Changed { registered: None, output: None }), done],
                 }
             }

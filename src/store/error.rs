@@ -38,11 +38,8 @@ pub enum StoreError {
         what: String,
     },
     /// A caller's word names no run, or several.
-    #[error("{words}")]
-    NoRun {
-        /// Why it names none.
-        words: String,
-    },
+    #[error("{0}")]
+    NoRun(NoRun),
     /// The store's state does not admit it; trying again does not help.
     #[error("{what}")]
     Conflict {
@@ -72,15 +69,38 @@ pub enum StoreError {
     Unsupported(&'static str),
 }
 
+/// Why a caller's word names no run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoRun {
+    /// There is none at all.
+    #[error("there is no run yet")]
+    None,
+    /// It is no part of an id; what a terminal would obey is escaped.
+    #[error("`{text}` is not the start of a run's id")]
+    NoId {
+        /// The word.
+        text: String,
+    },
+    /// No id starts like that.
+    #[error("no run's id starts with `{start}`")]
+    NoneStarts {
+        /// The word.
+        start: String,
+    },
+    /// Several ids do.
+    #[error("several runs start with `{start}`, such as `{}`; write more of the id", ids.join("`, `"))]
+    Several {
+        /// The word.
+        start: String,
+        /// Some of them.
+        ids: Vec<String>,
+    },
+}
+
 impl StoreError {
     /// Something that was looked for and is not there.
     pub(super) fn not_found(what: impl Into<String>) -> Self {
         Self::NotFound { what: what.into() }
-    }
-
-    /// A word that names no run.
-    pub(super) fn no_run(words: impl Into<String>) -> Self {
-        Self::NoRun { words: words.into() }
     }
 
     /// A state that does not admit what was asked.

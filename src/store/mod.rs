@@ -30,7 +30,7 @@ pub use backups::{BackupFilter, BackupMark, BackupRow};
 pub use claims::{ClaimRow, Claimed};
 pub use decisions::{DecisionRow, NewDecision};
 pub use documents::DOCUMENT_BYTES_MAX;
-pub use error::StoreError;
+pub use error::{NoRun, StoreError};
 pub use events::EventRow;
 pub use gates::{GateRow, NewGate};
 pub use leases::{Lease, Taken};

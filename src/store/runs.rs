@@ -1,7 +1,7 @@
 //! Runs: what they were opened with, and where they stand.
 
 use super::database::{Bind, Result, Row, Write, binds, stored};
-use super::error::StoreError;
+use super::error::{NoRun, StoreError};
 use super::ledger::{self, NewLedgerEntry};
 use super::opening::Store;
 use crate::model::{Digest, EnvironmentName, RunId, SystemName, Timestamp, canonical};
@@ -173,26 +173,20 @@ impl Store {
         if text == "latest" {
             let filter = RunFilter { limit: Some(1), ..RunFilter::default() };
             let newest = self.runs(&filter).await?.pop();
-            return newest.ok_or_else(|| StoreError::no_run("there is no run yet"));
+            return newest.ok_or_else(|| StoreError::NoRun(NoRun::None));
         }
         let text = text.to_ascii_lowercase();
         if text.is_empty() || !text.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-            return Err(StoreError::no_run(format!(
-                "`{}` is not the start of a run's id",
-                text.escape_default()
-            )));
+            return Err(StoreError::NoRun(NoRun::NoId { text: text.escape_default().to_string() }));
         }
         let sql = "SELECT * FROM runs WHERE id LIKE $1 ORDER BY opened_seq DESC LIMIT 3";
         let found = self.database.read(sql, binds![format!("{text}%")]).await?;
         match found.as_slice() {
-            [] => Err(StoreError::no_run(format!("no run's id starts with `{text}`"))),
+            [] => Err(StoreError::NoRun(NoRun::NoneStarts { start: text })),
             [only] => row(only),
             several => {
                 let ids: Result<Vec<String>> = several.iter().map(|row| row.text("id")).collect();
-                Err(StoreError::no_run(format!(
-                    "several runs start with `{text}`, such as `{}`; write more of the id",
-                    ids?.join("`, `")
-                )))
+                Err(StoreError::NoRun(NoRun::Several { start: text, ids: ids? }))
             }
         }
     }

@@ -6,6 +6,7 @@ mod idle;
 mod keyboard;
 mod killed;
 pub mod stage;
+mod words;
 
 use stage::{Stage, run_of};
 

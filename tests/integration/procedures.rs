@@ -324,7 +324,7 @@ fn what_is_late_is_told_once_and_what_cannot_be_done_is_refused_until_it_is_left
     let file = found.lines().find(|line| line.ends_with(tail)).unwrap_or_else(|| panic!("{hex} in {found}"));
     let document = fs::read_to_string(path.join(file)).unwrap();
     assert!(document.starts_with("# Report of what was done\n"), "{document}");
-    assert!(document.contains("9.1-02 luis (professional, unsigned): done: looked"), "{document}");
+    assert!(document.contains("9.1-02 luis (Professional, unsigned): done: looked"), "{document}");
 }
 
 #[test]

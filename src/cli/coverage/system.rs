@@ -1,13 +1,12 @@
 //! Coverage over all procedures of a system: the newest run of each, and what other runs fulfilled.
 
-use super::{document, words};
+use super::{Counts, describe, document};
 use crate::{
     cli::{CliError, Format, Terminal, procedural::Standing, records::Records},
     executor::procedure::{KIND, fulfilled},
     model::{ExitCode, RunId, SystemName},
     procedure::{self, ActivityId, Covered, Standing as How},
     report::{
-        escape,
         language::{documents as say, records as common},
         lines::Lines,
         moment,
@@ -24,22 +23,8 @@ struct Newest {
 }
 
 impl Newest {
-    fn count(&self, wanted: impl Fn(&How) -> bool) -> usize {
-        self.covered.iter().filter(|one| wanted(&one.standing)).count()
-    }
-
-    fn missing(&self) -> usize {
-        self.count(|how| *how == How::Missing)
-    }
-
-    /// Done, attested, excepted, missing.
-    fn counts(&self) -> [usize; 4] {
-        [
-            self.count(|how| *how == How::Done),
-            self.count(|how| matches!(how, How::Attested { .. })),
-            self.count(|how| matches!(how, How::Excepted { .. })),
-            self.missing(),
-        ]
+    fn counts(&self) -> Counts {
+        Counts::of(&self.covered)
     }
 }
 
@@ -48,8 +33,9 @@ pub async fn coverage(records: &Records, terminal: &Terminal, name: &str) -> Res
     let language = records.language(terminal, None);
     let system = SystemName::parse(name).map_err(|error| CliError::input(error.to_string()))?;
     let newest = newest(records, &system).await?;
-    let missing: usize = newest.iter().map(Newest::missing).sum();
-    let code = if missing == 0 && !newest.is_empty() { ExitCode::Done } else { ExitCode::Failed };
+    let missing: usize = newest.iter().map(|one| one.counts().missing).sum();
+    let ahead: usize = newest.iter().map(|one| one.counts().ahead()).sum();
+    let code = if missing + ahead == 0 && !newest.is_empty() { ExitCode::Done } else { ExitCode::Failed };
     if terminal.format == Format::Json {
         let procedures: Vec<_> = newest.iter().map(json_of).collect();
         terminal.json(&json!({
@@ -67,30 +53,29 @@ pub async fn coverage(records: &Records, terminal: &Terminal, name: &str) -> Res
         let opened = moment::words(stored.row.opened_at, &records.zone, language);
         lines.pair(&common::opened_label(language), &opened);
         lines.pair(&common::state_label(language), &one.standing.state(language));
-        let [done, attested, excepted, missing] = one.counts();
-        lines.pair(&say::counts_label(language), &say::counts(language, done, attested, excepted, missing));
+        lines.pair(&say::counts_label(language), &one.counts().words(language));
         for covered in &one.covered {
-            if terminal.verbose || covered.standing == How::Missing {
-                let how = escape::capped(&words(covered, records, language), 400);
-                lines.named(covered.activity.as_str(), super::ID_COLUMNS, &how);
+            if terminal.verbose || matches!(covered.standing, How::Missing | How::Failed | How::Open) {
+                describe(covered, &one.standing, records, language, &mut lines);
             }
         }
     }
-    lines.heading(&match (newest.len(), missing) {
-        (0, _) => say::no_procedures(language, &system),
-        (count, 0) => say::system_complete(language, count),
-        (count, missing) => say::system_incomplete(language, missing, count),
+    lines.heading(&match (newest.len(), missing, ahead) {
+        (0, ..) => say::no_procedures(language, &system),
+        (count, 0, 0) => say::system_complete(language, count),
+        (count, 0, ahead) => say::system_goes_on(language, ahead, count),
+        (count, missing, _) => say::system_incomplete(language, missing, count),
     });
     terminal.result(&lines.text());
     Ok(code)
 }
 
 fn json_of(one: &Newest) -> Json {
-    let [done, attested, excepted, missing] = one.counts();
+    let counts = one.counts();
     let mut value = one.standing.document();
-    value["counts"] = json!({ "done": done, "attested": attested, "excepted": excepted, "missing": missing });
-    value["complete"] = json!(missing == 0);
-    value["activities"] = one.covered.iter().map(document).collect();
+    value["counts"] = counts.document();
+    value["complete"] = json!(counts.is_complete());
+    value["activities"] = one.covered.iter().map(|covered| document(covered, &one.standing)).collect();
     value
 }
 
@@ -122,7 +107,7 @@ async fn newest(records: &Records, system: &SystemName) -> Result<Vec<Newest>, C
 
 /// A step of an ordinary run stands for what the procedure's own run has not done.
 fn fulfil(one: &mut Covered, run: &RunId) {
-    if matches!(one.standing, How::Missing | How::NotTaken) {
+    if matches!(one.standing, How::Missing | How::NotReached | How::NotTaken) {
         one.standing = How::Done;
     }
     if !one.runs.contains(run) {

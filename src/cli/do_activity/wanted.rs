@@ -3,9 +3,9 @@
 use super::super::{CliError, procedural::asks_reason};
 use crate::{
     executor::procedure::Deed,
-    model::{Language, Role},
+    model::Language,
     procedure::{Activity, Answer, Effect, FieldFault, FieldKind, FieldSpec, SEARCH, field_faults, route},
-    report::{escape, language::wanted as say},
+    report::{escape, language::wanted as say, roles as titled},
 };
 use serde_json::{Value as Json, json};
 
@@ -197,12 +197,13 @@ impl<'a> Wanted<'a> {
 
 /// Who answers: any one of several roles, or each of them.
 pub fn responsible(activity: &Activity, language: Language) -> String {
-    roles(activity.answering(), !activity.signers.is_empty(), language)
+    let titles = activity.answering().iter().map(|role| titled::title(role, language));
+    roles(titles, !activity.signers.is_empty(), language)
 }
 
 /// Roles of which any one is enough, or each is needed.
-pub fn roles(roles: &[Role], each: bool, language: Language) -> String {
-    let names: Vec<String> = roles.iter().map(ToString::to_string).collect();
+pub fn roles(titles: impl Iterator<Item = String>, each: bool, language: Language) -> String {
+    let names: Vec<String> = titles.collect();
     match names.split_last() {
         None => "-".to_owned(),
         Some((only, [])) => only.clone(),

@@ -6,7 +6,7 @@ use crate::{
     cli::{keys::RECOVERY_META, project, project::Read},
     inventory::Environment,
     model::{EnvironmentKind, Language, Person, SecretName, Timestamp},
-    report::size,
+    report::{moment, size},
     secret,
     store::{Location, Store},
     transport::Options,
@@ -21,7 +21,7 @@ use std::{
 const HERE: &str = "here";
 /// Less free space than this is too little for anything.
 const FREE_BYTES_MIN: u64 = 256 << 20;
-/// How long the ledger may take; a longer one is proven by `esclusa audit verify`.
+/// How long the ledger may take; a longer one is proven by `esclusa audit`.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// This project's store, as servers remember it.
@@ -111,14 +111,11 @@ async fn database(read: &Read) -> Result<(Option<Store>, Finding), Finding> {
     let store = Store::open(&location).await.map_err(|error| bad(whole(&error)))?;
     let finding = match tokio::time::timeout(LEDGER_TIMEOUT, store.verify_ledger(&[])).await {
         Ok(Ok(head)) => Finding::good(HERE, "database", format!("opens; {} ledger entries proven", head.seq)),
-        Ok(Err(error)) => Finding::bad(
-            HERE,
-            "database",
-            whole(&error),
-            "keep everything as it is, and see `esclusa audit verify`",
-        ),
+        Ok(Err(error)) => {
+            Finding::bad(HERE, "database", whole(&error), "keep everything as it is, and see `esclusa audit`")
+        }
         Err(_) => Finding::new(HERE, "database", Verdict::Unknown, "opens; the ledger is long")
-            .advice("prove it with `esclusa audit verify`"),
+            .advice("prove it with `esclusa audit`"),
     };
     Ok((Some(store), finding))
 }
@@ -144,7 +141,11 @@ async fn vault(read: &Read, environment: &Environment, store: Option<&Store>) ->
             None => None,
         };
         findings.push(match checked {
-            Some(day) => Finding::good(HERE, "recovery key", format!("opened a backup on {day}")),
+            Some(at) => {
+                let zone = &read.project.zone;
+                let when = moment::short_of(&at, zone);
+                Finding::good(HERE, "recovery key", format!("opened a backup on {when} ({zone})"))
+            }
             None => Finding::new(HERE, "recovery key", Verdict::Unknown, "never checked")
                 .advice("prove that it opens the newest backup: `esclusa keys check --recovery FILE`"),
         });

@@ -44,7 +44,7 @@ pub async fn save(global: &Global, terminal: &Terminal, file: PathBuf) -> Result
     site.store
         .verify_ledger(&[])
         .await
-        .map_err(|error| CliError::failed(error.to_string()).hint("see `esclusa audit verify`"))?;
+        .map_err(|error| CliError::failed(error.to_string()).hint("see `esclusa audit`"))?;
     let folder = tempfile::tempdir_in(state_folder(&site)).map_err(|error| failed(&file, error))?;
     let copy = folder.path().join(DATABASE);
     site.store.backup_to(&copy).await?;

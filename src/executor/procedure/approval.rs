@@ -53,7 +53,7 @@ async fn named(
     let row = match site.store.find_run(said.trim()).await {
         Ok(row) if said.trim() != "latest" => row,
         Ok(_) => return Err(refuse("an approval is named by its id".to_owned())),
-        Err(error @ StoreError::NoRun { .. }) => {
+        Err(error @ StoreError::NoRun(_)) => {
             return Err(refuse(error.to_string()));
         }
         Err(error) => return Err(error.into()),

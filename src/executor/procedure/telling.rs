@@ -5,7 +5,7 @@ use crate::{
     model::{EnvironmentName, Language, Person, Role, SystemName, Timestamp},
     notify::{Notice, NoticeKind, Recipient},
     procedure::{Activity, Effect, ProcedureRun, decide, state::Position},
-    report::language::procedures as say,
+    report::{deeds, language::procedures as say},
     store::Message,
 };
 use std::collections::BTreeSet;
@@ -44,7 +44,11 @@ pub fn ended(site: &Site, run: &ProcedureRun) -> Option<Message> {
     let person = site.people.0.get(&run.header.requester)?;
     let Position::Ended(outcome) = &run.position else { return None };
     let language = person.language.unwrap_or(site.project.language);
-    let subject = format!("{}: {}", run.procedure.title.of(language), say::ended(language, outcome));
+    let subject = format!(
+        "{}: {}",
+        run.procedure.title.of(language),
+        say::ended(language, deeds::outcome(&run.procedure, outcome, language))
+    );
     let text = format!("esclusa show {}", run.header.id);
     message(site, run, NoticeKind::RunEnded, person, (subject, text)).ok()
 }

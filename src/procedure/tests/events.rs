@@ -310,6 +310,37 @@ fn a_step_of_a_later_run_stands_for_what_failed_and_never_for_a_decision() {
     assert_eq!(standing(&run).runs, [RunId("r2".to_owned()), RunId("r3".to_owned())]);
 }
 
+/// A run that fails leads on by its own way; what lies ahead is on either.
+const FAILING: &str = "  - {id: 01, kind: start, text: {es: a, en: a}, next: 02}
+  - {id: 02, kind: remote, playbook: a/b, environment: test, text: {es: a, en: a}, on_yes: 03, on_no: 04}
+  - {id: 03, kind: remote, playbook: a/b, environment: test, text: {es: a, en: a}, next: 05}
+  - {id: 04, kind: attest, roles: [hand], text: {es: a, en: a}, next: 05}
+  - {id: 05, kind: end, text: {es: a, en: a}}
+";
+
+#[test]
+fn what_failed_and_led_on_is_not_done_and_what_lies_ahead_is_not_missing() {
+    let mut run = run_of(FAILING);
+    let standings =
+        |run: &ProcedureRun| -> Vec<Standing> { coverage(run).into_iter().map(|one| one.standing).collect() };
+    advance(&mut run);
+    use Standing::{Attested, Done, Failed, NotReached, NotTaken, Open};
+    assert_eq!(standings(&run), [Done, Open, NotReached, NotReached, NotReached]);
+    let at = Timestamp(0);
+    run.apply(&Event::CallStarted { activity: id("02"), run: RunId("r2".to_owned()) }, at).unwrap();
+    let ended =
+        Event::CallEnded { activity: id("02"), run: RunId("r2".to_owned()), exit: 1, fulfilled: Vec::new() };
+    run.apply(&ended, at).unwrap();
+    advance(&mut run);
+    assert_eq!(standings(&run), [Done, Failed, NotTaken, Open, NotReached]);
+    let took = coverage(&run).swap_remove(1).took;
+    assert_eq!(took, Some(crate::procedure::Took::No));
+    run.apply(&answered("04", "ana", "hand", Answer::Done, "by hand"), at).unwrap();
+    advance(&mut run);
+    let attested = Attested { by: vec![PersonName::parse("ana").unwrap()], signed: false };
+    assert_eq!(standings(&run)[..4], [Done, Failed, NotTaken, attested]);
+}
+
 #[test]
 fn journals_and_procedures_of_earlier_versions_are_read() {
     let performed = r#"{"event": "performed", "activity": "9.1-02", "document": null}"#;

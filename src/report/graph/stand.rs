@@ -18,8 +18,12 @@ pub enum Mark {
     Attested,
     /// It was left out.
     Excepted,
-    /// It lies on the way and is neither.
+    /// A run or its checks failed, and the procedure's way for that was taken.
+    Failed,
+    /// It was passed by and is neither.
     Missing,
+    /// A way that may still be taken comes by here.
+    NotReached,
     /// The way does not come by here.
     NotTaken,
     /// It is open now.
@@ -28,8 +32,16 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark, in the order of the legend.
-    pub const ALL: [Self; 6] =
-        [Self::Open, Self::Done, Self::Attested, Self::Excepted, Self::Missing, Self::NotTaken];
+    pub const ALL: [Self; 8] = [
+        Self::Open,
+        Self::Done,
+        Self::Attested,
+        Self::Excepted,
+        Self::Failed,
+        Self::Missing,
+        Self::NotReached,
+        Self::NotTaken,
+    ];
 
     /// One character of one column.
     #[must_use]
@@ -38,7 +50,9 @@ impl Mark {
             Self::Done => '✔',
             Self::Attested => '✎',
             Self::Excepted => '≈',
+            Self::Failed => '✘',
             Self::Missing => '!',
+            Self::NotReached => '…',
             Self::NotTaken => '–',
             Self::Open => '►',
         }
@@ -51,7 +65,9 @@ impl Mark {
             Self::Done => say::mark_done(language),
             Self::Attested => say::mark_attested(language),
             Self::Excepted => say::mark_excepted(language),
+            Self::Failed => say::mark_failed(language),
             Self::Missing => say::mark_missing(language),
+            Self::NotReached => say::mark_not_reached(language),
             Self::NotTaken => say::mark_not_taken(language),
             Self::Open => say::mark_open(language),
         }
@@ -63,7 +79,9 @@ impl Mark {
             Self::Done => "done",
             Self::Attested => "attested",
             Self::Excepted => "excepted",
+            Self::Failed => "failed",
             Self::Missing => "missing",
+            Self::NotReached => "notreached",
             Self::NotTaken => "nottaken",
             Self::Open => "open",
         }
@@ -91,7 +109,10 @@ impl Stand {
             Standing::Done => Mark::Done,
             Standing::Attested { .. } => Mark::Attested,
             Standing::Excepted { .. } => Mark::Excepted,
+            Standing::Failed => Mark::Failed,
             Standing::Missing => Mark::Missing,
+            Standing::Open => Mark::Open,
+            Standing::NotReached => Mark::NotReached,
             Standing::NotTaken => Mark::NotTaken,
         };
         let marks = coverage(run).into_iter().map(|covered| {

@@ -34,7 +34,7 @@ const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#1b1f24}.t{font-si
 .person{fill:#fff8e6}.gate{fill:#ffe3de}.external{fill:#efe7fb}.run{fill:#e3f0ff}.check{fill:#e2f5ea}\
 .automatic{fill:#f2f4f6}\
 .s{font-size:15px;font-weight:700;text-anchor:end}.m{font-size:10px;font-weight:600;text-anchor:end;fill:#57606a}\
-.nottaken{opacity:.45}.nottaken>rect{stroke-dasharray:5 4}.missing>rect{stroke:#9a3412;stroke-width:2;stroke-dasharray:2 2}\
+.nottaken{opacity:.45}.nottaken>rect{stroke-dasharray:5 4}.notreached{opacity:.7}.failed>rect{stroke:#9a3412}.missing>rect{stroke:#9a3412;stroke-width:2;stroke-dasharray:2 2}\
 .excepted>rect{stroke-dasharray:8 3;stroke-width:2}.done>rect,.attested>rect{stroke:#1a5c38;stroke-width:2}\
 .open>rect{stroke:#0b3d91;stroke-width:5}.open>.m,.open>.s{fill:#0b3d91}";
 

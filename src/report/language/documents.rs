@@ -44,13 +44,21 @@ texts! {
 
     // Coverage over all runs of a system.
     system_coverage(system) { en: "Coverage of {system}", es: "Cobertura de {system}" }
-    counts(done, attested, excepted, missing) {
-        en: "done {done}, attested {attested}, excepted {excepted}, missing {missing}",
-        es: "hechas {done}, atestadas {attested}, exceptuadas {excepted}, faltan {missing}"
+    counts(done, attested, excepted, failed, missing) {
+        en: "done {done}, attested {attested}, excepted {excepted}, failed {failed}, missing {missing}",
+        es: "hechas {done}, atestadas {attested}, exceptuadas {excepted}, fallidas {failed}, faltan {missing}"
+    }
+    counts_ahead(counts, open, ahead) {
+        en: "{counts}; open now {open}, not reached yet {ahead}",
+        es: "{counts}; abiertas ahora {open}, aún no alcanzadas {ahead}"
     }
     counts_label() { en: "Activities", es: "Actividades" }
     no_procedures(system) { en: "No procedure was ever run for {system}.", es: "Nunca se ejecutó un procedimiento para {system}." }
     system_complete(count) { en: "complete: nothing is missing; procedures: {count}", es: "completa: no falta nada; procedimientos: {count}" }
+    system_goes_on(ahead, count) {
+        en: "nothing is missing so far; activities open or not reached yet: {ahead}; procedures: {count}",
+        es: "no falta nada hasta ahora; actividades abiertas o aún no alcanzadas: {ahead}; procedimientos: {count}"
+    }
     system_incomplete(missing, count) {
         en: "activities missing: {missing}; procedures: {count}",
         es: "actividades que faltan: {missing}; procedimientos: {count}"
@@ -61,6 +69,8 @@ texts! {
     mark_attested() { en: "attested", es: "atestada" }
     mark_excepted() { en: "excepted", es: "exceptuada" }
     mark_missing() { en: "missing", es: "falta" }
+    mark_failed() { en: "failed", es: "fallida" }
+    mark_not_reached() { en: "not reached yet", es: "aún no alcanzada" }
     mark_not_taken() { en: "not taken", es: "no tomada" }
     mark_open() { en: "OPEN NOW", es: "ABIERTA AHORA" }
     run_line(run, state) { en: "run {run}: {state}", es: "ejecución {run}: {state}" }

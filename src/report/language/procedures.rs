@@ -5,6 +5,26 @@ use crate::model::Language;
 texts! {
     nothing_to_do(name) { en: "Nothing waits for you, {name}.", es: "Nada lo espera, {name}." }
     nothing_at_all() { en: "Nothing waits for anybody.", es: "Nada espera a nadie." }
+    todo_no_people() {
+        en: "a database alone does not say who you are: the people file lies in a project",
+        es: "una base de datos sola no dice quién es usted: el archivo de personas está en un proyecto"
+    }
+    todo_no_people_hint() {
+        en: "see what waits for anybody with `esclusa todo --all`, what waits for your key with `esclusa approve`, or name a project with `-C DIR`",
+        es: "vea lo que espera a cualquiera con `esclusa todo --all`, lo que espera a su llave con `esclusa approve`, o indique un proyecto con `-C CARPETA`"
+    }
+    todo_stranger(account) {
+        en: "account `{account}` belongs to nobody of the people file",
+        es: "la cuenta `{account}` no es de nadie del archivo de personas"
+    }
+    todo_stranger_login(login) {
+        en: "database login `{login}` belongs to nobody of the people file",
+        es: "el usuario de base de datos `{login}` no es de nadie del archivo de personas"
+    }
+    todo_stranger_hint() {
+        en: "add it there, or see what waits for anybody with `esclusa todo --all`",
+        es: "agréguela allí, o vea lo que espera a cualquiera con `esclusa todo --all`"
+    }
     since_label() { en: "Since", es: "Desde" }
     due_label() { en: "Due", es: "Plazo" }
     overdue(moment) { en: "{moment}: OVERDUE", es: "{moment}: VENCIDO" }
@@ -12,6 +32,7 @@ texts! {
     missing_label() { en: "Missing", es: "Falta" }
     reference_label() { en: "Reference", es: "Radicado" }
     waits_for(id, what) { en: "{id} waits: {what}", es: "{id} espera: {what}" }
+    needs(state, command) { en: "{state}: `{command}`", es: "{state}: `{command}`" }
     ended(outcome) { en: "ended: {outcome}", es: "terminó: {outcome}" }
     recorded(id) { en: "recorded: {id}", es: "registrada: {id}" }
     opened(id) { en: "opened: run {id}", es: "abierta: ejecución {id}" }
@@ -60,6 +81,15 @@ texts! {
         es: "exceptuada por {name} hasta {moment}: {why}"
     }
     standing_missing() { en: "MISSING", es: "FALTA" }
+    standing_failed() { en: "FAILED", es: "FALLÓ" }
+    standing_missing_failed() { en: "MISSING: it failed", es: "FALTA: falló" }
+    standing_open() { en: "OPEN NOW", es: "ABIERTA AHORA" }
+    standing_not_reached() { en: "not reached yet", es: "aún no alcanzada" }
+    led_on(how, way) { en: "{how}; led on by “{way}”", es: "{how}; siguió por «{way}»" }
+    goes_on(ahead) {
+        en: "nothing is missing so far; {ahead} activities are open or not reached yet",
+        es: "no falta nada hasta ahora; {ahead} actividades están abiertas o aún no alcanzadas"
+    }
     standing_not_taken() { en: "not on the way taken", es: "no está en el camino tomado" }
     complete(count) { en: "complete: {count} activities, none is missing", es: "completa: {count} actividades, no falta ninguna" }
     incomplete(count) { en: "{count} activities are missing", es: "faltan {count} actividades" }

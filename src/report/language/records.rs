@@ -11,6 +11,8 @@ texts! {
     until_label() { en: "Until", es: "Hasta" }
     driver_label() { en: "Driven by", es: "Conduce" }
     system_in(system, environment) { en: "{system} in {environment}", es: "{system} en {environment}" }
+    titled(kind, what) { en: "{kind}: {what}", es: "{kind}: {what}" }
+    puts_back_label() { en: "Puts back", es: "Repone" }
     ended_line(what, outcome, exit) { en: "{what}: {outcome} ({exit})", es: "{what}: {outcome} ({exit})" }
     asked(name) { en: "asked by {name}", es: "solicitó {name}" }
     approved(names) { en: "approved by {names}", es: "aprobó {names}" }
@@ -18,6 +20,38 @@ texts! {
     nobody_decided() { en: "approval was asked, and not given", es: "se pidió aprobación, y no se dio" }
     not_approved() { en: "no approval was asked", es: "no se pidió aprobación" }
     backup(id) { en: "backup {id}", es: "copia {id}" }
+    in_zone(moment, zone) { en: "{moment} ({zone})", es: "{moment} ({zone})" }
+    recovery_opens(backup, items) {
+        en: "The recovery key alone opens the newest backup, {backup}: {items} items read to the end.",
+        es: "La llave de recuperación sola abre la copia más nueva, {backup}: {items} elementos leídos hasta el final."
+    }
+    recovery_recorded(moment) {
+        en: "Recorded: {moment}. Put the key back into the safe.",
+        es: "Registrado: {moment}. Devuelva la llave a la caja fuerte."
+    }
+    no_backups() { en: "There is no backup.", es: "No hay copias." }
+    backup_verified() { en: "verified", es: "verificada" }
+    backup_unverified() { en: "not read back yet", es: "aún sin releer" }
+    backup_broken(why) { en: "BROKEN: {why}", es: "DAÑADA: {why}" }
+    unknown_system(name) { en: "no system `{name}` is known", es: "no se conoce ningún sistema `{name}`" }
+    unknown_environment(name) { en: "no environment `{name}` is known", es: "no se conoce ningún entorno `{name}`" }
+    known_names(names) { en: "known: {names}", es: "se conocen: {names}" }
+    no_run_yet() { en: "there is no run yet", es: "todavía no hay ninguna ejecución" }
+    no_run_id(text) { en: "`{text}` is not the start of a run's id", es: "`{text}` no es el comienzo del id de una ejecución" }
+    no_run(start) { en: "no run's id starts with `{start}`", es: "el id de ninguna ejecución empieza por `{start}`" }
+    several_runs(start, ids) {
+        en: "several runs start with `{start}`, such as {ids}; write more of the id",
+        es: "varias ejecuciones empiezan por `{start}`, como {ids}; escriba más del id"
+    }
+    no_run_hint() {
+        en: "`esclusa status` shows the open runs, `esclusa history` those that have ended; `latest` is the newest",
+        es: "`esclusa status` muestra las ejecuciones abiertas, `esclusa history` las terminadas; `latest` es la más nueva"
+    }
+    run_is_procedure(run) {
+        en: "run {run} is a procedure's: its gates are activities",
+        es: "la ejecución {run} es de un procedimiento: sus aprobaciones son actividades"
+    }
+    run_is_procedure_hint(run) { en: "answer them with `esclusa do {run}`", es: "respóndalas con `esclusa do {run}`" }
     nobody_can() { en: "NOBODY of the people file, as it is", es: "NADIE del archivo de personas, tal como está" }
     decided_enough() { en: "approved; it can go on", es: "aprobada; puede seguir" }
     people_changed() {
@@ -44,6 +78,11 @@ texts! {
     summary_check_label() { en: "check", es: "comprob." }
     summary_run_label() { en: "run", es: "ejecuc." }
     summary_next_label() { en: "next", es: "sigue" }
+    then(first, second) { en: "{first}; then {second}", es: "{first}; luego {second}" }
+    summary_then_label() { en: "then", es: "luego" }
+    only_records_the_end() { en: "it only records the end", es: "solo registra el final" }
+    summary_who_label() { en: "decides", es: "decide" }
+    summary_until_label() { en: "until", es: "hasta" }
     code_waiting() { en: "waiting for approval", es: "espera aprobación" }
     code_window_closed() { en: "window closed", es: "ventana cerrada" }
     code_interrupted() { en: "interrupted", es: "interrumpida" }
@@ -68,6 +107,20 @@ texts! {
     playbook_label() { en: "Playbook", es: "Guion" }
     outage_label() { en: "Stopped for", es: "Sin servicio" }
     failure_label() { en: "Failure", es: "Falla" }
+    next_closes(command) { en: "{command} (only records the end)", es: "{command} (solo registra el final)" }
+    needs_decision(state, names, moment, command) {
+        en: "{state}: {names}, until {moment}, with `{command}`",
+        es: "{state}: {names}, hasta el {moment}, con `{command}`"
+    }
+    needs_driver(state, command) {
+        en: "{state}; nobody drives it now: `{command}`",
+        es: "{state}; nadie la conduce ahora: `{command}`"
+    }
+    needs_closing(state, command) {
+        en: "{state}; `{command}` records the end",
+        es: "{state}; `{command}` registra el final"
+    }
+    needs_nothing(state) { en: "{state}; it is being driven", es: "{state}; alguien la conduce" }
     next_label() { en: "Next", es: "Sigue" }
     key_signed(fingerprint) { en: "signed with {fingerprint}", es: "firmada con {fingerprint}" }
     key_unsigned(account) { en: "UNSIGNED, by account {account}", es: "SIN FIRMA, de la cuenta {account}" }
@@ -80,6 +133,23 @@ texts! {
     step_skipped() { en: "skipped", es: "se omite" }
     step_restore() { en: "put back", es: "se repone" }
     step_problem() { en: "PROBLEM", es: "PROBLEMA" }
+    plan_counts(changes, unknown, same) {
+        en: "{changes} would change, {unknown} unknown, {same} as wanted.",
+        es: "{changes} por cambiar, {unknown} sin poder saberse, {same} como debe ser."
+    }
+    plan_digests(release, plan, prediction) {
+        en: "release {release}  plan {plan}  prediction {prediction}",
+        es: "versión {release}  plan {plan}  predicción {prediction}"
+    }
+    plan_digests_unpredicted(release, plan) { en: "release {release}  plan {plan}", es: "versión {release}  plan {plan}" }
+    plan_cannot_work() {
+        en: "no prediction: the plan cannot work as the servers are.",
+        es: "sin predicción: el plan no puede funcionar con los servidores como están."
+    }
+    plan_unasked(count, all) {
+        en: "no prediction: {count} of {all} servers could not be asked.",
+        es: "sin predicción: no se pudo preguntar a {count} de {all} servidores."
+    }
     lines_more(count) { en: "… {count} more lines", es: "… {count} líneas más" }
     output_unreadable(why) { en: "cannot be read: {why}", es: "no se puede leer: {why}" }
 
@@ -143,6 +213,38 @@ texts! {
         es: "{name} rechazó: {reason}. Sigue: {command}"
     }
 
+    // Files of evidence.
+    evidence_no_project() {
+        en: "files of evidence lie in a project's depot, and there is no project",
+        es: "los archivos de evidencia están en el depósito de un proyecto, y no hay proyecto"
+    }
+    evidence_no_project_hint() {
+        en: "call it in the project's folder, or name that with `-C DIR`",
+        es: "llámelo en la carpeta del proyecto, o indíquela con `-C CARPETA`"
+    }
+    evidence_written(path, size, digest) {
+        en: "`{path}` is written: {size} bytes, sha256 {digest}",
+        es: "`{path}` está escrito: {size} bytes, sha256 {digest}"
+    }
+    evidence_out_hint() { en: "write it to a file with `--out FILE`", es: "escríbalo en un archivo con `--out ARCHIVO`" }
+    evidence_no_text() {
+        en: "the file is no text, and this is a terminal",
+        es: "el archivo no es texto, y esto es una terminal"
+    }
+    evidence_no_digest(text, digits) {
+        en: "`{text}` is not a sha256 or at least {digits} digits of one",
+        es: "`{text}` no es un sha256 ni al menos {digits} dígitos de uno"
+    }
+    evidence_several(text) {
+        en: "several files of evidence begin with `{text}`",
+        es: "varios archivos de evidencia empiezan por `{text}`"
+    }
+    evidence_none(text) { en: "no run names a file `{text}`", es: "ninguna ejecución nombra un archivo `{text}`" }
+    evidence_none_hint() {
+        en: "see a run's files with `esclusa coverage RUN`",
+        es: "vea los archivos de una ejecución con `esclusa coverage EJECUCIÓN`"
+    }
+
     // The audit.
     audit_ledger(entries, head) { en: "ledger: {entries} entries, whole; its head is {head}", es: "libro: {entries} asientos, íntegro; su cabeza es {head}" }
     audit_heads(count) { en: "heads that decisions name: {count}, all on the chain", es: "cabezas que nombran las decisiones: {count}, todas en la cadena" }
@@ -177,4 +279,17 @@ texts! {
     }
     audit_no_gate() { en: "there is no such gate", es: "no existe tal solicitud" }
     audit_good() { en: "Nobody edited the record.", es: "Nadie alteró el registro." }
+}
+
+/// What a step's forecast says would happen, whose word is recorded in English.
+#[must_use]
+pub fn step_kind(kind: &str, language: Language) -> String {
+    match kind {
+        "change" => step_change(language),
+        "unknown" => step_unknown(language),
+        "skipped" => step_skipped(language),
+        "restore" => step_restore(language),
+        "problem" => step_problem(language),
+        _ => step_no_change(language),
+    }
 }

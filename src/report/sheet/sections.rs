@@ -1,12 +1,12 @@
 //! The page's sections, from top to bottom.
 
-use super::super::{changes, duration, escape, language as say, lines::Lines, moment, size};
+use super::super::{changes, duration, escape, language as say, lines::Lines, moment, roles, size};
 use super::{
     BackupShown, CHANGES_SHOWN, INPUT_COLUMNS, INPUTS_SHOWN, NAME_COLUMNS_MAX, OnFailure, Outcome,
     REASON_COLUMNS, SERVERS_SHOWN, Sheet,
 };
 use crate::approval::{Opening, Subject};
-use crate::model::{Language, PlaybookKind, Role};
+use crate::model::{Language, PlaybookKind};
 
 pub(super) fn head(sheet: &Sheet, language: Language, lines: &mut Lines) {
     let place = place(sheet, language);
@@ -186,12 +186,11 @@ pub(super) fn weakening(sheet: &Sheet, language: Language, lines: &mut Lines) {
 pub(super) fn decision(sheet: &Sheet, language: Language, lines: &mut Lines) {
     lines.heading(&say::decision_heading(language));
     for (name, role) in &sheet.decided {
-        let text = say::decided_by(language, escape::capped(name, 60), role);
+        let text = say::decided_by(language, escape::capped(name, 60), roles::title(role, language));
         lines.pair(&say::decided_label(language), &text);
     }
-    let missing: Vec<_> = sheet.missing.iter().map(Role::as_str).collect();
-    if !missing.is_empty() {
-        lines.pair(&say::decides_label(language), &missing.join(", "));
+    if !sheet.missing.is_empty() {
+        lines.pair(&say::decides_label(language), &roles::titles(&sheet.missing, language));
     }
     let until = moment::words(sheet.decide_by, &sheet.zone, language);
     lines.pair(&say::until_label(language), &say::until(language, until));

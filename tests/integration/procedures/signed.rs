@@ -109,8 +109,9 @@ fn what_is_signed_is_shown_counted_and_proven() {
             page.split_whitespace().collect::<Vec<_>>().join(" ")
         };
         let shown = page(&["show", &id]);
-        assert!(shown.contains(&format!("9.3-02 ana (director, {signed}): ")), "{shown}");
-        assert!(shown.contains(&format!("9.3-04 luis (professional, {unsigned}): ")), "{shown}");
+        assert!(shown.contains(&format!("9.3-02 ana (Director, {signed}): ")), "{shown}");
+        let role = if language == "es" { "Profesional" } else { "Professional" };
+        assert!(shown.contains(&format!("9.3-04 luis ({role}, {unsigned}): ")), "{shown}");
         assert!(page(&["coverage", &id]).contains(gate));
         assert!(page(&["audit"]).contains(answers));
     }

@@ -135,7 +135,7 @@ pub fn called(journals: &Journals<'_>, words: &Words<'_>) -> Vec<Called> {
             BackupState::Admitted(id) => Some(id.clone()),
             _ => None,
         });
-        let outage = run.map(|run| run.outage_ms).filter(|ms| *ms > 0).map(|ms| (ms + 999) / 1000);
+        let outage = run.map(run::Run::outage_seconds).filter(|seconds| *seconds > 0);
         let environment = run.map(|run| run.header.environment.to_string()).unwrap_or_default();
         Called {
             activity: call.activity.to_string(),

@@ -17,7 +17,7 @@ use crate::{
             Change, Copy, Deed, Evidence, Exception, Facts, Named, Party, Place, Reversal, System, Test, Told,
         },
         language::{self, documents as say},
-        moment, size,
+        moment, roles, size,
     },
     run::{FindingSummary, Goal, RunHeader},
     store::{BackupFilter, RunRow},
@@ -130,7 +130,7 @@ impl Words<'_> {
 
     /// A role's title.
     pub fn role(&self, procedure: &Procedure, role: &Role) -> String {
-        procedure.roles.get(role).map_or_else(|| role.to_string(), |title| self.text(title))
+        roles::title_in(procedure, role, self.language)
     }
 
     /// Everybody with one of the roles.
@@ -421,7 +421,7 @@ fn deeds(journals: &Journals<'_>, words: &Words<'_>) -> Vec<Deed> {
     let events = journals.events.iter().filter(|(event, _)| general::is_deed(event));
     let deed = |(event, at): &(Event, Timestamp)| Deed {
         at: words.moment(*at),
-        words: deeds::words(event, words.language),
+        words: deeds::words(event, &journals.run.procedure, words.language),
     };
     let all: Vec<Deed> = events.map(deed).collect();
     all[all.len().saturating_sub(DEEDS_MAX)..].to_vec()

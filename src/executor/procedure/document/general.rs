@@ -34,11 +34,17 @@ pub fn markdown(
     lines.extend([String::new(), format!("## {}", word("Lo hecho", "What was done")), String::new()]);
     for (event, at) in events {
         if is_deed(event) {
-            lines.push(format!("- {}: {}", moment::exact(*at, zone), plain(&deeds::words(event, language))));
+            lines.push(format!(
+                "- {}: {}",
+                moment::exact(*at, zone),
+                plain(&deeds::words(event, procedure, language))
+            ));
         }
     }
     lines.extend([String::new(), format!("## {}", word("Evidencia", "Evidence")), String::new()]);
-    for covered in coverage(run).iter().filter(|one| one.standing != Standing::NotTaken) {
+    for covered in
+        coverage(run).iter().filter(|one| !matches!(one.standing, Standing::NotTaken | Standing::NotReached))
+    {
         for digest in &covered.evidence {
             lines.push(format!("- {}: sha256 {digest}", covered.activity));
         }

@@ -90,7 +90,7 @@ fn failures(journals: &Journals<'_>, id: &str, words: &Words<'_>) -> Vec<(Timest
             | run::Event::RestoreFailed { failure } => {
                 (failure.at.clone().unwrap_or_else(|| id.to_owned()), failure.words.clone())
             }
-            run::Event::ServerLost { server, words } => (server.to_string(), words.clone()),
+            run::Event::ServerLost { server, words, .. } => (server.to_string(), words.clone()),
             run::Event::ChecksFailed { findings } => {
                 for finding in findings.iter().filter(|finding| finding.verdict != "good") {
                     found.push((
