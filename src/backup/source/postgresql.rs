@@ -12,6 +12,10 @@ use crate::model::script::quote;
 const ASK: &str = r#"ask() { psql -X -w -q -A -t -v ON_ERROR_STOP=1 -v db="$db" -d postgres; }
 "#;
 
+/// A role that has its membership already is a notice, which is not asked for; severities come in
+/// English, whatever the server's language is.
+const QUIET: &str = r#"-c "set client_min_messages = error" -c "set lc_messages = 'C'""#;
+
 /// Tools and their versions against the server's, existence, rights, size.
 pub fn preflight(name: &str) -> Script {
     Script::new(format!(
@@ -58,9 +62,9 @@ pub fn restore(name: &str, manifest: &ItemManifest) -> Script {
 first=$(head -n 1 "$blob"); globals=${{first##* }}; start=$((${{#first}} + 2))
 archive() {{ tail -c +$((start + globals)) "$blob"; }}
 archive | pg_restore -f /dev/null || die 'the archive cannot be read'
-tail -c +$start "$blob" | head -c "$globals" | psql -X -w -q -v VERBOSITY=sqlstate -d postgres >/dev/null 2>"$work/errors"
+tail -c +$start "$blob" | head -c "$globals" | psql -X -w -q -v VERBOSITY=sqlstate -d postgres {QUIET} -f - >/dev/null 2>"$work/errors"
 [ $? -le 1 ] || {{ head -n 5 "$work/errors" >&2; die 'roles could not be put back'; }}
-if grep -v -e '42710$' "$work/errors" | grep -e ':  [0-9A-Z]\{{5\}}$' >&2; then die 'roles could not be put back'; fi
+if grep -E '(ERROR|FATAL|PANIC):  [0-9A-Z]{{5}}$' "$work/errors" | grep -v -e '42710$' >&2; then die 'roles could not be put back'; fi
 echo "select pg_terminate_backend(pid) from pg_stat_activity where datname = :'db' and pid <> pg_backend_pid()" | ask >/dev/null || exit 2
 printf '%s\n' 'drop database if exists :"db"' | ask || die 'the database cannot be dropped'
 archive | pg_restore -w --create --exit-on-error -d postgres || die 'loading the archive failed'

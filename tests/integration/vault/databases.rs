@@ -131,6 +131,7 @@ async fn a_postgresql_database_comes_back_with_its_roles_and_rights() {
     let name = "Wiki db-1";
     cluster.ask("postgres", "create role \"Wiki owner\" login password 'first'");
     cluster.ask("postgres", "create role reader");
+    cluster.ask("postgres", "grant reader to \"Wiki owner\"");
     cluster.ask("postgres", "create database \"Wiki db-1\" owner \"Wiki owner\"");
     cluster.ask("postgres", "alter database \"Wiki db-1\" set work_mem = '7MB'");
     cluster.ask("postgres", "revoke connect on database \"Wiki db-1\" from public");
@@ -143,7 +144,11 @@ async fn a_postgresql_database_comes_back_with_its_roles_and_rights() {
         let password =
             cluster.ask("postgres", "select rolpassword from pg_authid where rolname = 'Wiki owner'");
         let tables = cluster.ask(name, "select string_agg(relname, ',' order by relname) from pg_class where relnamespace = 'public'::regnamespace");
-        [rows, rights, base, password, tables]
+        let members = cluster.ask(
+            "postgres",
+            "select string_agg(roleid::regrole::text || member::regrole::text, ',') from pg_auth_members where roleid::regrole::text = 'reader'",
+        );
+        [rows, rights, base, password, tables, members]
     };
     let item = item(Part::Databases, Source::Postgresql(name.into()));
     let before = picture();
