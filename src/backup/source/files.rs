@@ -73,20 +73,45 @@ fn parents(path: &str) -> Vec<&str> {
     path.char_indices().skip(1).filter(|(_, c)| *c == '/').map(|(at, _)| &path[..at]).collect()
 }
 
+/// The paths that lie below none of the others. What lies below one, a file system mounted there, comes
+/// back with it: tar would take the second name for one that the archive does not have.
+fn topmost(paths: &[String]) -> Vec<&String> {
+    let below = |path: &String, other: &String| {
+        path.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut topmost: Vec<&String> =
+        paths.iter().filter(|path| !paths.iter().any(|other| below(path, other))).collect();
+    let mut seen = BTreeSet::new();
+    topmost.retain(|path| seen.insert(path.as_str()));
+    topmost
+}
+
 /// One archive: first the folders above the paths (without contents), then the paths.
 ///
 /// Names are relative to `/` and start with `./`, so none looks like an option.
 pub fn dump(paths: &[String], safety: bool) -> Script {
     let member = |path: &str| quote(&format!(".{path}"));
-    let above: BTreeSet<&str> = paths.iter().flat_map(|path| parents(path)).collect();
+    let top = topmost(paths);
+    let above: BTreeSet<&str> = top.iter().flat_map(|path| parents(path)).collect();
     let mut text = format!("{PRELUDE}{GNU}cd / || exit 3\nset --\n");
-    for path in paths {
+    for path in &top {
         let (plain, member) = (quote(path), member(path));
         if safety {
             let _ = writeln!(text, "if [ -e {plain} ] || [ -L {plain} ]; then set -- \"$@\" {member}; fi");
         } else {
             let _ = writeln!(text, "set -- \"$@\" {member}");
         }
+    }
+    // GNU tar stays on the file system of what it is given, so what is mounted below is given as well.
+    for path in paths.iter().filter(|path| !top.contains(path)) {
+        let (plain, parent) = (quote(path), quote(parents(path).pop().unwrap_or("/")));
+        let there =
+            if safety { format!(" && {{ [ -e {plain} ] || [ -L {plain} ]; }}") } else { String::new() };
+        let _ = writeln!(
+            text,
+            "if [ $gnu = yes ] && [ \"$(stat -c %d {plain} 2>/dev/null)\" != \"$(stat -c %d {parent} 2>/dev/null)\" ]{there}; then set -- \"$@\" {}; fi",
+            member(path)
+        );
     }
     // Two blocks of zeros are an archive of nothing.
     text.push_str("if [ $# -eq 0 ]; then head -c 1024 /dev/zero; exit; fi\nif [ $gnu = yes ]; then\nset -- --recursion \"$@\"\n");
@@ -106,7 +131,8 @@ pub fn dump(paths: &[String], safety: bool) -> Script {
 /// Removes what the manifest does not list, extracts, and compares.
 pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
     let mut text = format!("{PRELUDE}{WORK}{}{GNU}", blob(manifest));
-    for path in paths.iter().flat_map(|path| parents(path)).collect::<BTreeSet<_>>() {
+    let top = topmost(paths);
+    for path in top.iter().flat_map(|path| parents(path)).collect::<BTreeSet<_>>() {
         let found = manifest.files.iter().find(|file| file.path.0 == path.as_bytes());
         let (mode, uid, gid) = found.map_or((0o755, 0, 0), |file| (file.mode, file.uid, file.gid));
         let path = quote(path);
@@ -115,7 +141,7 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
             "[ -d {path} ] || {{ mkdir {path} && chown {uid}:{gid} {path} && chmod {mode:04o} {path}; }} || die 'cannot make' {path}"
         );
     }
-    for (at, path) in paths.iter().enumerate() {
+    for (at, path) in top.iter().enumerate() {
         let parent = parents(path).pop().unwrap_or("/");
         let _ = writeln!(text, "touch -r {} \"$work/above.{at}\"", quote(parent));
     }
@@ -129,7 +155,7 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
         listing(paths, manifest)
     );
     text.push_str(REMOVE);
-    let members: Vec<String> = paths.iter().map(|path| quote(&format!(".{path}"))).collect();
+    let members: Vec<String> = top.iter().map(|path| quote(&format!(".{path}"))).collect();
     let _ = writeln!(text, "set -- {}", members.join(" "));
     text.push_str(EXTRACT);
     if !manifest.tools.get("tar").is_some_and(|version| version.contains("GNU tar")) {
@@ -140,7 +166,7 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
         );
         text.push_str(TOUCH);
     }
-    for (at, path) in paths.iter().enumerate() {
+    for (at, path) in top.iter().enumerate() {
         let parent = parents(path).pop().unwrap_or("/");
         let _ = writeln!(text, "touch -r \"$work/above.{at}\" {}", quote(parent));
     }
@@ -207,7 +233,7 @@ const REMOVE: &str = r#"if [ $# -gt 0 ]; then
 find "$@" -xdev ! -type d ! -type s -print0 | tr '\n\0' '\001\n' | sed 's/^/f/'; } >"$work/have" || exit 3
 awk 'FILENAME == ARGV[1] { want[$0]; next } !($0 in want)' "$work/want" "$work/have" >"$work/extra" || exit 3
 sed -n 's/^f//p' "$work/extra" | tr '\n\001' '\0\n' | xargs -0 -r rm -f -- || die 'cannot remove what was added'
-sed -n 's/^d//p' "$work/extra" | sort -r | tr '\n\001' '\0\n' | xargs -0 -r sh -c '
+sed -n 's/^d//p' "$work/extra" | sort -ru | tr '\n\001' '\0\n' | xargs -0 -r sh -c '
 for folder do find "$folder" -xdev -type s -exec rm -f {} \; ; rmdir "$folder" || exit 1; done' sh || die 'cannot remove folders that were added'
 fi
 "#;
@@ -238,5 +264,11 @@ mod tests {
     fn the_folders_above_a_path_are_listed_from_the_top() {
         assert_eq!(parents("/var/lib/wiki"), ["/var", "/var/lib"]);
         assert!(parents("/srv").is_empty());
+    }
+
+    #[test]
+    fn what_lies_below_another_path_comes_with_it() {
+        let paths = ["/a/b", "/a/b/c", "/a/bc", "/a/b", "/z"].map(str::to_owned);
+        assert_eq!(topmost(&paths), ["/a/b", "/a/bc", "/z"]);
     }
 }
