@@ -53,8 +53,8 @@ impl Item {
         match &self.source {
             Source::Apt(texts) | Source::Paths(texts) => texts.iter().any(open),
             Source::Postgresql(text) | Source::Mariadb(text) | Source::Sqlite(text) => open(text),
-            Source::Custom { dump, load, check, .. } => {
-                dump.iter().chain(load).chain(check.iter().flatten()).any(open)
+            Source::Custom { dump, load, check, gone, .. } => {
+                dump.iter().chain(load).chain(check.iter().flatten()).chain(gone.iter().flatten()).any(open)
             }
         }
     }
@@ -66,7 +66,9 @@ impl Item {
             Source::Paths(paths) => files::check(self, paths),
             Source::Postgresql(name) | Source::Mariadb(name) => database_name(self, name),
             Source::Sqlite(path) => files::check(self, std::slice::from_ref(path)),
-            Source::Custom { dump, load, check, .. } => custom::check(self, dump, load, check.as_deref()),
+            Source::Custom { dump, load, check, gone, .. } => {
+                custom::check(self, dump, load, check.as_deref(), gone.as_deref())
+            }
         }
     }
 
@@ -113,7 +115,9 @@ impl Item {
             Source::Postgresql(name) => postgresql::dump(name, safety),
             Source::Mariadb(name) => mariadb::dump(name, safety),
             Source::Sqlite(path) => sqlite::dump(path, safety),
-            Source::Custom { dump, check, .. } => custom::dump(dump, check.as_deref(), safety),
+            Source::Custom { dump, check, gone, .. } => {
+                custom::dump(dump, check.as_deref(), gone.as_deref(), safety)
+            }
         }
     }
 

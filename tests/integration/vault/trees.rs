@@ -113,6 +113,67 @@ async fn a_nasty_tree_comes_back_identical_and_what_was_added_goes() {
     assert_eq!(picture(&tree), before);
 }
 
+/// A small file system mounted for as long as the test lives.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn at(path: PathBuf) -> Option<Self> {
+        std::fs::create_dir_all(&path).unwrap();
+        let mounted = rustix::process::getuid().is_root()
+            && Command::new("mount")
+                .args(["-t", "tmpfs", "-o", "size=8m", "none"])
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success();
+        if !mounted {
+            println!("left out: nothing can be mounted here");
+        }
+        mounted.then_some(Self(path))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_below_another_comes_back_whether_something_is_mounted_there_or_not() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    for mounted in [false, true] {
+        let tree = place.path().join(if mounted { "mounted" } else { "plain" });
+        let below = tree.join("uploads");
+        let mount = if mounted { Mounted::at(below.clone()) } else { None };
+        if mounted && mount.is_none() {
+            return;
+        }
+        shell(
+            "cd \"$1\"; mkdir -p uploads/old; echo a >a; echo b >uploads/b; ln uploads/b uploads/old/b; touch -d '2020-01-01 UTC' a uploads/old",
+            &{
+                std::fs::create_dir_all(&tree).unwrap();
+                tree.clone()
+            },
+        );
+        let words = [&tree, &below, &tree].map(|path| path.display().to_string());
+        let item = item(Part::Complementary, Source::Paths(words.to_vec()));
+        let before = picture(&tree);
+        let id = if mounted { "b2" } else { "b1" };
+        let proof = bench.back_up(id, std::slice::from_ref(&item)).await.unwrap();
+        let manifest = bench.vault.manifest(proof.id()).await.unwrap();
+        let copies = |name: &str| {
+            let path = esclusa::backup::PathText(below.join(name).to_str().unwrap().as_bytes().to_vec());
+            manifest.items[0].files.iter().filter(|file| file.path == path).count()
+        };
+        assert_eq!((copies("b"), copies("old")), (1, 1), "nothing is copied twice");
+        shell("cd \"$1\"; rm -r uploads/old; echo c >uploads/b; mkdir uploads/new new; rm a", &tree);
+        bench.restore(id, &item).await;
+        assert_eq!(picture(&tree), before);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn busybox_copies_and_restores_contents_and_modes() {
     if !is_here("busybox") {
@@ -193,7 +254,7 @@ async fn a_dump_that_fails_or_is_cut_is_no_backup() {
     }
     let wrong = paths_item(Part::Complementary, Path::new("/elsewhere"));
     assert!(send(&bench.vault, &wrong, &archive, Status::Exited(0)).await.is_err());
-    assert!(bench.vault.list().await.unwrap().is_empty());
+    assert!(bench.vault.list().await.unwrap().backups.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,6 +357,12 @@ async fn nothing_plain_lies_in_the_vault_and_only_its_owner_can_look() {
     }
     let check = bench.vault.check_recovery(&bench.recovery).await.unwrap();
     assert_eq!((check.backup.as_str(), check.items), ("b1", 1));
+    // One that is damaged is told of, and the others are found all the same.
+    std::fs::create_dir(bench.root.path().join("vault/b9")).unwrap();
+    std::fs::create_dir(bench.root.path().join("vault/lost+found")).unwrap();
+    let check = bench.vault.check_recovery(&bench.recovery).await.unwrap();
+    assert_eq!((check.backup.as_str(), check.damaged.len()), ("b1", 1));
+    assert!(check.damaged[0].contains("b9/summary.json"), "{:?}", check.damaged);
     let (stranger, _) = generate_identity();
     assert!(bench.vault.check_recovery(&stranger).await.is_err());
 }
@@ -356,13 +423,25 @@ async fn an_interrupted_backup_is_swept_and_one_at_work_is_not() {
     assert!(bench.vault.begin(header("b1", items)).await.is_err(), "it is at work");
     drop(writer);
     drop(spool);
-    assert!(bench.vault.list().await.unwrap().is_empty());
-    assert_eq!(bench.vault.sweep().await.unwrap(), [".spool-b1"]);
+    assert!(bench.vault.list().await.unwrap().backups.is_empty());
+    // What is not the vault's own is not touched, whatever it is called.
+    let theirs = [".git", ".snapshots", ".spool-", ".spool-no id", "lost+found"];
+    let path = |name: &str| bench.root.path().join("vault").join(name);
+    for name in theirs {
+        std::fs::create_dir(path(name)).unwrap();
+        std::fs::write(path(name).join("f"), "years of work").unwrap();
+    }
+    std::fs::create_dir(path(".removed-b0")).unwrap();
+    assert_eq!(bench.vault.sweep().await.unwrap(), [".removed-b0", ".spool-b1"]);
+    for name in theirs {
+        assert_eq!(std::fs::read_dir(path(name)).unwrap().count(), 1, "{name}");
+    }
     bench.back_up("b1", items).await.unwrap();
     assert!(bench.vault.begin(header("b1", items)).await.is_err(), "an id is used once");
-    assert_eq!(bench.vault.list().await.unwrap().len(), 1);
+    let listing = bench.vault.list().await.unwrap();
+    assert_eq!((listing.backups.len(), listing.damaged.len()), (1, 0));
     bench.vault.remove(&BackupId::parse("b1").unwrap()).await.unwrap();
-    assert!(bench.vault.list().await.unwrap().is_empty());
+    assert!(bench.vault.list().await.unwrap().backups.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -399,6 +478,7 @@ async fn commands_of_the_author_are_checked_before_they_count() {
             dump: words(dump),
             load: words("cat >\"$TARGET\""),
             check: Some(words(check)),
+            gone: None,
         };
         item(Part::Databases, source)
     };
@@ -418,4 +498,40 @@ async fn commands_of_the_author_are_checked_before_they_count() {
     bench.environment.push(("TARGET".into(), target.display().to_string()));
     bench.restore("b1", &custom("echo data", "grep -q data")).await;
     assert_eq!(std::fs::read_to_string(target).unwrap(), "data\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_that_fails_before_a_restore_is_no_copy_of_what_is_there() {
+    let bench = Bench::new().await;
+    let words = |text: &str| vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()];
+    for check in [None, Some("grep -q data"), Some("false")] {
+        for (dump, gone, passes, copy) in [
+            ("echo data; echo more", None, true, "data\nmore\n"),
+            ("echo data; exit 7", None, false, ""),
+            ("exit 127", None, false, ""),
+            ("true", None, false, ""),
+            ("exit 7", Some("true"), true, ""),
+            ("exit 7", Some("false"), false, ""),
+            ("echo data", Some("false"), true, "data\n"),
+        ] {
+            let source = Source::Custom {
+                name: "ldap".into(),
+                dump: words(dump),
+                load: words("cat"),
+                check: check.map(words),
+                gone: gone.map(words),
+            };
+            let item = item(Part::Databases, source);
+            let answer = bench.run(&item.safety_dump());
+            assert_eq!(answer.status.success(), passes, "{dump} {check:?} {gone:?}");
+            assert!(!passes || answer.stdout == copy.as_bytes(), "{dump} {check:?} {gone:?}");
+            // `gone` is never asked for a backup.
+            let whole = bench.run(&item.dump()).status.success();
+            assert!(!whole || !dump.contains("exit"), "{dump} {check:?} {gone:?}");
+        }
+    }
+    // What was recorded before there was this question is read as it was.
+    let old = r#"{"custom":{"name":"ldap","dump":["a"],"load":["b"],"check":null}}"#;
+    let source: Source = serde_json::from_str(old).unwrap();
+    assert_eq!(serde_json::to_string(&source).unwrap(), old);
 }
