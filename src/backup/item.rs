@@ -3,6 +3,7 @@
 use super::source::{apt, custom, files, mariadb, postgresql, sqlite};
 use super::{BackupError, BackupSpec, Item, ItemManifest, PartSpec, Source, Structure, Waiver};
 use crate::model::{RunAs, Script, ServerName};
+use std::time::Duration;
 
 /// Resolves the selectors of `spec`: one item for each entry and server, in the order of the parts.
 pub fn items(spec: &BackupSpec, select: impl Fn(&str) -> Vec<ServerName>) -> Result<Vec<Item>, BackupError> {
@@ -106,6 +107,17 @@ impl Item {
     #[must_use]
     pub fn safety_dump(&self) -> Script {
         self.copy(true)
+    }
+
+    /// How long the copy may send nothing. What makes the whole copy before it sends anything has
+    /// longer.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        let minutes = match &self.source {
+            Source::Paths(_) | Source::Postgresql(_) | Source::Mariadb(_) => 30,
+            Source::Apt(_) | Source::Sqlite(_) | Source::Custom { .. } => 6 * 60,
+        };
+        Duration::from_secs(minutes * 60)
     }
 
     fn copy(&self, safety: bool) -> Script {

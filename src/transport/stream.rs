@@ -9,9 +9,12 @@ use super::{TransportError, text};
 use crate::model::{Answer, BlobRef, RunAs, Script, Status};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 /// Time for staging a script.
 const STAGE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a script may take no bytes of its standard input.
+const FEED_SILENCE: Duration = Duration::from_secs(30 * 60);
 /// Bytes read at once from a source.
 const PIECE_BYTES: usize = 128 * 1024;
 /// Most bytes of standard error and, where it is kept, standard output.
@@ -30,6 +33,15 @@ pub struct StreamEnd {
     pub bytes: u64,
 }
 
+/// How long a download may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Without a byte of either output.
+    pub silence: Duration,
+    /// From its start to its end.
+    pub whole: Duration,
+}
+
 struct Stream {
     line: Line,
     /// What came before and with the mark of the start.
@@ -39,7 +51,8 @@ struct Stream {
 }
 
 impl Session {
-    /// Runs a script whose standard output goes into `sink`, on a second connection.
+    /// Runs a script whose standard output goes into `sink`, on a second connection. One that passes its
+    /// limits is ended, and has timed out.
     ///
     /// # Errors
     /// [`TransportError::Lost`] when the line breaks or no exit status comes: then what went into the
@@ -48,13 +61,26 @@ impl Session {
         &self,
         as_user: &RunAs,
         script: &Script,
+        limits: Limits,
         sink: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<StreamEnd, TransportError> {
         let mut stream = self.stream(as_user, script).await?;
         let _ = stream.line.orders().eof().await;
         let (mut bytes, mut status) = (stream.stdout.len() as u64, None);
         sink.write_all(&stream.stdout).await.map_err(|error| self.local(&error))?;
-        while let Some(event) = stream.line.next().await {
+        let end = Instant::now() + limits.whole;
+        loop {
+            let until = end.min(Instant::now() + limits.silence);
+            let event = match tokio::time::timeout_at(until, stream.line.next()).await {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                // The line goes with the stream, and what ran is told to end.
+                Err(_) => {
+                    keep(&mut stream.stderr, b"\nnothing came in time");
+                    status = Some(Status::TimedOut);
+                    break;
+                }
+            };
             match event {
                 Event::Out(data) => {
                     sink.write_all(&data).await.map_err(|error| self.local(&error))?;
@@ -92,8 +118,10 @@ impl Session {
                 if count == 0 {
                     break;
                 }
-                if orders.send(piece[..count].to_vec()).await.is_err() {
-                    break;
+                match tokio::time::timeout(FEED_SILENCE, orders.send(piece[..count].to_vec())).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => break,
+                    Err(_) => return Err(std::io::ErrorKind::TimedOut.into()),
                 }
             }
             // The script may have ended before its input; its status says whether that was right.

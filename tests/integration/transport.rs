@@ -207,6 +207,9 @@ fn change(text: &str) -> Frame {
     Frame::change(RunAs::Login, Script::new(text))
 }
 
+/// Longer than any test.
+const NO_LIMITS: Limits = Limits { silence: Duration::from_secs(600), whole: Duration::from_secs(600) };
+
 fn run_id() -> RunId {
     RunId(uuid::Uuid::now_v7().to_string())
 }
@@ -715,18 +718,31 @@ async fn a_stream_that_is_cut_or_killed_is_no_success() {
     for place in places().await {
         let session = place.connect().await.unwrap();
         let mut sink = Vec::new();
-        let end =
-            session.download(&RunAs::Login, &Script::new("echo some; kill -9 $$"), &mut sink).await.unwrap();
+        let end = session
+            .download(&RunAs::Login, &Script::new("echo some; kill -9 $$"), NO_LIMITS, &mut sink)
+            .await
+            .unwrap();
         assert_eq!(end.status, Status::Signalled("KILL".to_owned()));
         let script = Script::new("echo some; kill -9 $PPID; sleep 1");
-        let result = session.download(&RunAs::Login, &script, &mut sink).await;
+        let result = session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await;
         assert!(!result.is_ok_and(|end| end.status.success()));
+        // One that falls silent, or takes too long, is ended, and has timed out.
+        for (text, silence, whole) in [
+            ("echo $$ >pid; echo some; sleep 300", 1, 600),
+            ("echo $$ >pid; while :; do echo more; done", 600, 1),
+        ] {
+            let limits = Limits { silence: Duration::from_secs(silence), whole: Duration::from_secs(whole) };
+            let end =
+                session.download(&RunAs::Login, &Script::new(text), limits, &mut Vec::new()).await.unwrap();
+            assert_eq!(end.status, Status::TimedOut, "{text}");
+            eventually("the end of the script", || !alive(&read(place.path("home/pid")))).await;
+        }
         // A sink that fails ends the script on the server.
         let pid = place.path("home/pid");
         let (mut near, far) = tokio::io::duplex(64);
         drop(far);
         let script = Script::new("echo $$ >pid; while :; do echo more; done");
-        let error = session.download(&RunAs::Login, &script, &mut near).await.unwrap_err();
+        let error = session.download(&RunAs::Login, &script, NO_LIMITS, &mut near).await.unwrap_err();
         assert!(matches!(error, TransportError::Local { .. }), "{error}");
         eventually("the end of the script", || !alive(&read(&pid))).await;
     }
@@ -1217,7 +1233,10 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
     assert!(started.elapsed() / 20 < Duration::from_millis(40), "{:?}", started.elapsed() / 20);
     let mut sink = Vec::new();
     let script = Script::new("head -c 5000000 /dev/zero");
-    assert_eq!(session.download(&RunAs::Login, &script, &mut sink).await.unwrap().bytes, 5_000_000);
+    assert_eq!(
+        session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await.unwrap().bytes,
+        5_000_000
+    );
     // Its key is checked like any other.
     let mut wrong = jump.server.clone();
     wrong.host_keys = place.server.host_keys.clone();
@@ -1392,7 +1411,7 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
                 // Streams become root by themselves.
                 let mut sink = Vec::new();
                 let script = Script::new("echo \"$AS_ROOT\"");
-                session.download(&RunAs::Root, &script, &mut sink).await.unwrap();
+                session.download(&RunAs::Root, &script, NO_LIMITS, &mut sink).await.unwrap();
                 assert_eq!(sink, b"1\n");
                 let answer = session.feed(&RunAs::Root, &Script::new("cat"), &mut &b"fed"[..]).await.unwrap();
                 assert_eq!(answer.text(), "fed");
@@ -1442,7 +1461,7 @@ async fn root_runs_scripts_as_other_accounts() {
             assert_eq!(answer.text(), "nobody\nblob", "{answer:?}");
         }
         let mut sink = Vec::new();
-        session.download(&nobody, &Script::new(show), &mut sink).await.unwrap();
+        session.download(&nobody, &Script::new(show), NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!(sink, b"nobody\nblob");
         let error = session
             .run(vec![Frame::ask(RunAs::User("x; id".to_owned()), Script::new("id"))])
@@ -1497,7 +1516,7 @@ async fn the_real_sudo_gives_a_root_shell() {
         }
         let mut sink = Vec::new();
         let big = Script::new("id -un; head -c 3000000 /dev/zero");
-        let end = session.download(&RunAs::Root, &big, &mut sink).await.unwrap();
+        let end = session.download(&RunAs::Root, &big, NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!((end.bytes, end.status), (3_000_005, Status::Exited(0)));
         let input = noise(3_000_000);
         let answer =
