@@ -378,11 +378,21 @@ e_facts() {
   e_say '-'
   e_say '.'
 }
-# e_room NUMBER BLOB SIZE: whether a file is there; else the bytes free, and where to send it.
+# e_room NUMBER BLOB ACCOUNT: whether a file is there for an account; else the kibibytes free.
 e_room() {
-  if [ -f "$BLOBS/$2" ]; then e_note "$1" 0 there; return; fi
+  if [ -f "$BLOBS/$2" ]; then
+    # Where a second account needs the same file, both read it.
+    [ -z "$3" ] || [ "$(stat -c %u "$BLOBS/$2" 2>/dev/null)" = "$(id -u "$3" 2>/dev/null)" ] || chmod 444 "$BLOBS/$2"
+    e_note "$1" 0 there
+    return
+  fi
   e_x=$(df -Pk "$BLOBS" 2>/dev/null | { read -r e_y; read -r e_y e_y e_y e_y e_z; printf '%s' "$e_y"; })
   e_note "$1" 0 "free ${e_x:-unknown}"
+}
+# e_discard NUMBER BLOB
+e_discard() {
+  rm -f "$BLOBS/$2"
+  e_note "$1" 0 ''
 }
 # e_stage NUMBER ACCOUNT STREAM: makes a script ready for a connection of its own.
 e_stage() {

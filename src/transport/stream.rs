@@ -160,24 +160,12 @@ impl Session {
         blob: &BlobRef,
         source: &mut (dyn AsyncRead + Unpin + Send),
     ) -> Result<(), TransportError> {
-        // Files lie in the folder of the shell; an account of its own reads them there.
-        let owner = if self.place(as_user)?.0 == Place::Root { RunAs::Root } else { RunAs::Login };
+        let (owner, account) = self.keeper(as_user)?;
         let digest = blob.digest.to_string();
-        let raw = self.ask(&owner, STAGE_TIMEOUT, |number| text::room(number, &digest)).await?;
-        let room = String::from_utf8_lossy(&raw.stdout).into_owned();
-        if room == "there" {
+        if self.has_room(as_user, blob, blob.size).await? {
             return Ok(());
         }
-        let free = room
-            .strip_prefix("free ")
-            .and_then(|kib| kib.parse::<u64>().ok())
-            .map(|kib| kib.saturating_mul(1024));
-        let needed = blob.size.saturating_add(ROOM_BYTES);
-        if let Some(free) = free.filter(|free| *free < needed) {
-            let server = self.server.name.clone();
-            return Err(TransportError::NoSpace { server, folder: "$BLOBS".to_owned(), free, needed });
-        }
-        let script = text::receive(&digest, blob.size, &text::random_word());
+        let script = text::receive(&digest, blob.size, &text::random_word(), &account);
         let answer = self.feed(&owner, &script, source).await?;
         if answer.status.success() {
             return Ok(());
@@ -185,6 +173,47 @@ impl Session {
         let said = said(&answer.stderr);
         let cause = if said.is_empty() { answer.status.to_string() } else { said };
         Err(TransportError::Upload { server: self.server.name.clone(), digest: blob.digest.short(), cause })
+    }
+
+    /// Whose files lie where an account finds them, and the account's name where it is not that one's own.
+    fn keeper(&self, as_user: &RunAs) -> Result<(RunAs, String), TransportError> {
+        // Files lie in the folder of the shell; an account of its own reads them there.
+        let (place, account) = self.place(as_user)?;
+        Ok((if place == Place::Root { RunAs::Root } else { RunAs::Login }, account))
+    }
+
+    /// Whether a file is there already; if not, there is room for `size` bytes.
+    ///
+    /// # Errors
+    /// [`TransportError::NoSpace`] where there is not.
+    pub async fn has_room(&self, as_user: &RunAs, blob: &BlobRef, size: u64) -> Result<bool, TransportError> {
+        let (owner, account) = self.keeper(as_user)?;
+        let digest = blob.digest.to_string();
+        let raw = self.ask(&owner, STAGE_TIMEOUT, |number| text::room(number, &digest, &account)).await?;
+        let room = String::from_utf8_lossy(&raw.stdout).into_owned();
+        if room == "there" {
+            return Ok(true);
+        }
+        let free = room
+            .strip_prefix("free ")
+            .and_then(|kib| kib.parse::<u64>().ok())
+            .map(|kib| kib.saturating_mul(1024));
+        let needed = size.saturating_add(ROOM_BYTES);
+        if let Some(free) = free.filter(|free| *free < needed) {
+            let server = self.server.name.clone();
+            return Err(TransportError::NoSpace { server, folder: "$BLOBS".to_owned(), free, needed });
+        }
+        Ok(false)
+    }
+
+    /// Removes a file that was put under `$BLOBS`.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub async fn discard(&self, as_user: &RunAs, blob: &BlobRef) -> Result<(), TransportError> {
+        let (owner, _) = self.keeper(as_user)?;
+        let digest = blob.digest.to_string();
+        self.ask(&owner, STAGE_TIMEOUT, |number| text::discard(number, &digest)).await.map(|_| ())
     }
 
     async fn stream(&self, as_user: &RunAs, script: &Script) -> Result<Stream, TransportError> {

@@ -661,11 +661,14 @@ async fn fifty_megabytes_go_up_and_come_down_whole() {
         let bytes = noise(50_000_000);
         let blob = BlobRef { digest: Digest::of(&bytes), size: bytes.len() as u64 };
         session.upload(&RunAs::Login, &blob, &mut bytes.as_slice()).await.unwrap();
+        let file = place.path(&format!("home/.esclusa/blobs/{}", blob.digest));
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o400, "no other account reads what may be part of a backup");
         // A second time nothing is read: it is there.
         session.upload(&RunAs::Login, &blob, &mut &b"not read"[..]).await.unwrap();
         let script = Script::new(format!("cat \"$BLOBS/{}\"; echo said >&2; exit 6", blob.digest));
         let mut sink = Vec::new();
-        let end = session.download(&RunAs::Login, &script, &mut sink).await.unwrap();
+        let end = session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!((end.bytes, end.status), (blob.size, Status::Exited(6)));
         assert!(end.stderr.ends_with(b"said\n"));
         assert_eq!(Digest::of(&sink), blob.digest);
@@ -673,6 +676,8 @@ async fn fifty_megabytes_go_up_and_come_down_whole() {
             std::fs::read_dir(place.path("home/.esclusa/streams")).unwrap().count() == 0
         })
         .await;
+        session.discard(&RunAs::Login, &blob).await.unwrap();
+        assert!(!file.exists());
     }
 }
 
