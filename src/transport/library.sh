@@ -60,6 +60,19 @@ e_open() {
   for e_x in "$E_S"/sessions/*; do
     [ -f "$e_x/shell" ] && ! e_alive_in "$e_x/shell" && rm -rf "$e_x"
   done
+  # What a cut line or a reboot left behind may hold secrets: units that never began, files that never
+  # arrived, streams whose connection never came. What is young, or whose session lives, is at work.
+  for e_x in "$E_S"/units/.*.e* "$E_S"/streams/* "$BLOBS"/.e*; do
+    [ -e "$e_x" ] || continue
+    e_y=$e_x/session
+    case $e_x in
+    */units/*) e_y=${e_x##*.} ;;
+    */blobs/*) e_y= ;;
+    *) e_y= && read -r e_y 2>/dev/null <"$e_x/session"; e_alive_in "$e_x/pid" && continue ;;
+    esac
+    [ -n "$e_y" ] && [ -d "$E_S/sessions/$e_y" ] && continue
+    [ -z "$(find "$e_x" -prune -mmin +60 2>/dev/null)" ] || rm -rf "$e_x"
+  done
   if command -v setsid >/dev/null 2>&1; then E_SS=setsid; else E_SS=; fi
   if sleep 0.001 2>/dev/null; then E_Z=0.1 E_TT='0.5 2'; else E_Z=1 E_TT='1 1'; fi
   cd "$HOME" 2>/dev/null || cd /
@@ -251,6 +264,8 @@ e_known() {
   e_code=
   read -r e_code 2>/dev/null <"$e_u/status"
   [ -z "$e_code" ] || e_x=F
+  # What was cut off is not run again, and its script may hold secrets. A shell that still reads it does so.
+  [ "$e_x" != V ] || [ ! -e "$e_u/pid" ] || rm -f "$e_u/script"
 }
 # e_unit NUMBER SECONDS LIMIT ACCOUNT UNIT: starts it unless it is known, waits, answers.
 e_unit() {
@@ -304,7 +319,8 @@ e_kill() {
 }
 e_forget() {
   for e_y in "$E_S/units/$2"*; do
-    [ ! -s "$e_y/status" ] || rm -rf "$e_y"
+    if [ -s "$e_y/status" ]; then rm -rf "$e_y"
+    elif [ -e "$e_y/pid" ] && ! e_alive_in "$e_y/pid"; then rm -f "$e_y/script"; fi
   done
   rm -f "$BLOBS"/*
   e_note "$1" 0 ''
@@ -399,9 +415,12 @@ e_stage() {
   e_t=$E_S/streams/$3
   mkdir "$e_t" && mv "$E_D/$1.s" "$e_t/script" || { e_note "$1" 1 'cannot write to the folder of streams'; return; }
   if [ -n "$2" ]; then chmod 711 "$e_t"; chown "$2" "$e_t/script"; fi
+  printf '%s\n' "$E_I" >"$e_t/session"
   e_h=$HOME
   [ -z "$2" ] || eval "e_h=~$2"
   {
+    printf 'read -r b </proc/$$/stat; b=${b##*) }; set -- $b; shift 19\n'
+    printf 'printf "%%s %%s %%s\\n" "%s" $$ "$1" >"%s/pid"\nset --\n' "$E_B" "$e_t"
     printf 'user=%s ss= script="%s" t="%s"\n' "$2" "$e_t/script" "$e_t"
     printf 'LC_ALL=C PATH="%s" BLOBS="%s" HOME="%s"\nexport LC_ALL PATH BLOBS HOME\n' "$PATH" "$BLOBS" "$e_h"
     [ -z "$2" ] || printf 'USER=%s LOGNAME=%s\nexport USER LOGNAME\n' "$2" "$2"
