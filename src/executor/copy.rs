@@ -143,8 +143,11 @@ impl Changing<'_> {
         });
         for row in young {
             let Ok(id) = BackupId::parse(&row.id) else { continue };
-            // One that cannot be read back is none: the run takes its own.
-            if vault.verify(&id).await.is_ok() {
+            // One that cannot be read back, or lacks what the plan copies, is none: the run takes its own.
+            let Ok(proof) = vault.verify(&id).await else { continue };
+            let Ok(manifest) = vault.manifest(&id).await else { continue };
+            let is_proven = manifest.digest().is_ok_and(|digest| digest == proof.manifest());
+            if is_proven && manifest.covers(self.items()) {
                 return Ok(Some((id, row.taken_at)));
             }
         }
