@@ -86,14 +86,15 @@ impl Item {
     /// Asks whether a copy is possible and how large it will be; changes nothing.
     #[must_use]
     pub fn preflight(&self) -> Script {
-        match &self.source {
+        let Script(text) = match &self.source {
             Source::Apt(names) => apt::preflight(names),
             Source::Paths(paths) => files::preflight(paths),
             Source::Postgresql(name) => postgresql::preflight(name),
             Source::Mariadb(name) => mariadb::preflight(name),
             Source::Sqlite(path) => sqlite::preflight(path),
             Source::Custom { dump, .. } => custom::preflight(dump),
-        }
+        };
+        Script::new(format!("{ROOM}{text}"))
     }
 
     /// Writes the copy to standard output.
@@ -159,6 +160,10 @@ impl Item {
         }
     }
 }
+
+/// How many bytes a restore could be sent.
+const ROOM: &str =
+    "df -Pk \"${BLOBS:-/}\" 2>/dev/null | awk 'NR == 2 {printf \"room %.0f\\n\", $4 * 1024}'\n";
 
 fn database_name(item: &Item, name: &str) -> Result<(), BackupError> {
     let good = |c: char| c.is_alphanumeric() || "_-.$ ".contains(c);

@@ -224,6 +224,87 @@ async fn a_preflight_names_everything_that_would_be_a_hole() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_system_below_a_path_is_found_through_a_link_above_it() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let real = place.path().join("real/app");
+    let Some(_mounted) = Mounted::at(real.join("data")) else { return };
+    std::os::unix::fs::symlink(place.path().join("real"), place.path().join("link")).unwrap();
+    let app = place.path().join("link/app");
+    let item = paths_item(Part::Complementary, &app);
+    let error = item.read_preflight(&bench.run(&item.preflight())).unwrap_err().to_string();
+    assert!(error.contains(&format!("mounted at `{}/data`", real.display())), "{error}");
+    // Named as a path of its own it is no hole.
+    let words = [&app, &app.join("data")].map(|path| path.display().to_string());
+    let item = super::item(Part::Complementary, Source::Paths(words.to_vec()));
+    item.read_preflight(&bench.run(&item.preflight())).unwrap();
+    std::fs::write(app.join("data/f"), "kept").unwrap();
+    bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
+    std::fs::write(app.join("data/f"), "new").unwrap();
+    bench.restore("b1", &item).await;
+    assert_eq!(std::fs::read_to_string(app.join("data/f")).unwrap(), "kept");
+    // A path that leads out of the one above it is not in that one's archive.
+    std::fs::create_dir(place.path().join("outside")).unwrap();
+    std::os::unix::fs::symlink(place.path().join("outside"), real.join("out")).unwrap();
+    std::fs::create_dir(real.join("out/below")).unwrap();
+    let words = [&real, &real.join("data"), &real.join("out/below")].map(|path| path.display().to_string());
+    let item = super::item(Part::Complementary, Source::Paths(words.to_vec()));
+    let error = item.read_preflight(&bench.run(&item.preflight())).unwrap_err().to_string();
+    assert!(error.contains("leads through a symbolic link"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_copy_counts_holes_and_is_held_against_the_servers_disk() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    std::fs::File::create(place.path().join("sparse")).unwrap().set_len(64 << 20).unwrap();
+    let item = paths_item(Part::Complementary, place.path());
+    let estimate = item.read_preflight(&bench.run(&item.preflight())).unwrap();
+    assert!(estimate.bytes >= 64 << 20, "{estimate:?}");
+    assert!(estimate.warnings.is_empty(), "{estimate:?}");
+    let stdout = b"room 70000000\nbytes 60000000\nend\n".to_vec();
+    let answer = Answer { status: Status::Exited(0), stdout, stderr: Vec::new(), truncated: false };
+    let estimate = item.read_preflight(&answer).unwrap();
+    assert!(estimate.warnings[0].contains("has 70000000 free"), "{estimate:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_file_does_not_inherit_who_may_read_the_folder() {
+    const ACCESS: &str = "system.posix_acl_access";
+    let acl = |rights: [u16; 5]| {
+        let entries = [(1, u32::MAX), (2, 33), (4, u32::MAX), (0x10, u32::MAX), (0x20, u32::MAX)];
+        let mut bytes = 2_u32.to_le_bytes().to_vec();
+        for ((tag, id), right) in entries.into_iter().zip(rights) {
+            let tag: u16 = tag;
+            bytes.extend([tag.to_le_bytes(), right.to_le_bytes()].concat());
+            bytes.extend(id.to_le_bytes());
+        }
+        bytes
+    };
+    let read = |path: &Path| {
+        let mut value = [0_u8; 256];
+        rustix::fs::getxattr(path, ACCESS, &mut value[..]).ok().map(|length| value[..length].to_vec())
+    };
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let tree = place.path().join("t");
+    shell("cd \"$1\"; mkdir t; echo secret >t/key; chmod 640 t/key; echo shared >t/shared", place.path());
+    let (mine, none) = (acl([6, 4, 4, 4, 0]), rustix::fs::XattrFlags::empty());
+    if rustix::fs::setxattr(&tree.join("shared"), ACCESS, &mine, none).is_err() {
+        println!("left out: no access control lists here");
+        return;
+    }
+    let item = paths_item(Part::Configuration, &tree);
+    bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
+    std::fs::remove_dir_all(&tree).unwrap();
+    // From now on the folder above hands down that account 33 reads.
+    rustix::fs::setxattr(place.path(), "system.posix_acl_default", &acl([7, 7, 5, 7, 5]), none).unwrap();
+    bench.restore("b1", &item).await;
+    assert_eq!(read(&tree.join("key")), None, "nobody else may read it");
+    assert_eq!(read(&tree.join("shared")), Some(mine));
+}
+
 /// The archive of a small tree.
 fn small_archive(bench: &Bench, place: &Path) -> (Item, Vec<u8>) {
     std::fs::write(place.join("f"), vec![b'x'; 5000]).unwrap();
@@ -385,6 +466,54 @@ async fn age_and_zstd_alone_open_a_backup() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("/f\n"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_others_can_read_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let (own, recipient) = generate_identity();
+    let key = root.path().join("key");
+    write_identity(&key, &own).await.unwrap();
+    for (mode, opens) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let opened = Vault::open(&root.path().join("vault"), &[recipient.clone()], &key, false).await;
+        assert_eq!(opened.is_ok(), opens, "{mode:o}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_the_vault_stops_taking_says_why() {
+    let bench = Bench::new().await;
+    let item = paths_item(Part::Complementary, Path::new("/srv/x"));
+    let spool_header = header("b1", std::slice::from_ref(&item));
+    let mut spool = bench.vault.begin(spool_header).await.unwrap();
+    let mut writer = spool.receive(&item, &Estimate::default()).await.unwrap();
+    // Neither an archive nor its end: the vault gives up, and the writer breaks.
+    let garbage = vec![b'x'; 1 << 20];
+    while writer.write_all(&garbage).await.is_ok() {}
+    let error = spool.refused(writer).await;
+    assert!(matches!(error, VaultError::Backup(_)), "{error}");
+    assert!(error.to_string().contains("damaged archive"), "{error}");
+    let left = std::fs::read_dir(bench.root.path().join("vault/.spool-b1")).unwrap();
+    assert!(left.flatten().all(|entry| entry.file_name() == "lock"), "nothing of it is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_covers_a_plan_only_with_each_of_its_items() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("f"), "x").unwrap();
+    let copied = paths_item(Part::Complementary, place.path());
+    let proof = bench.back_up("b1", std::slice::from_ref(&copied)).await.unwrap();
+    let manifest = bench.vault.manifest(proof.id()).await.unwrap();
+    let renamed = Item { id: "complementary.web-1.7".into(), ..copied.clone() };
+    let log = paths_item(Part::Logs, Path::new("/var/log/x"));
+    assert!(manifest.covers(&[renamed, log]));
+    let elsewhere = Item { server: ServerName::parse("web-2").unwrap(), ..copied.clone() };
+    let more = paths_item(Part::Complementary, Path::new("/srv/more"));
+    for lacking in [elsewhere, more] {
+        assert!(!manifest.covers(&[copied.clone(), lacking]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
