@@ -84,6 +84,8 @@ if [ -z "$user" ]; then exec $ss sh "$script"
 elif command -v runuser >/dev/null 2>&1; then exec $ss runuser -u "$user" -- sh "$script"
 else E_SCRIPT=$script; export E_SCRIPT; exec $ss su -s /bin/sh "$user" -c '\''exec sh "$E_SCRIPT"'\''
 fi'
+# Cuts outputs that grow without end, which nobody reads to there: 16 MiB of each stay, checked every four seconds.
+E_CUT='find "$@" -size +32768 -exec dd if=/dev/null of={} bs=1048576 seek=16 ";" 2>/dev/null'
 # The session's timer. Twice a second it reads what is at work, "NUMBER GROUP SECONDS MARK", and ends the group
 # whose time is over; it leaves a mark first. When the shell is gone it waits for the end of what was at work.
 E_TIMER='d=$1 shell=$2 tick=$3 of=$4 k= p= s= f= n=0
@@ -97,6 +99,7 @@ while sleep "$tick"; do
   fi 2>/dev/null
   if [ -z "$p" ]; then kill -0 "$shell" 2>/dev/null || exit 0; continue; fi
   n=$((n + 1))
+  if [ $((n % (4 * of))) -eq 0 ]; then set -- "$d/$a.o" "$d/$a.e"; eval "$E_CUT"; fi
   [ "$n" -gt $((s * of)) ] || continue
   : >"$f"
   kill -TERM "-$p" 2>/dev/null || kill -TERM "$p" 2>/dev/null
@@ -109,11 +112,21 @@ done'
 e_timer() {
   [ -n "${e_w:-}" ] && kill -0 "$e_w" 2>/dev/null && return
   echo - >"$E_D/due"
-  ( exec $E_SS sh -c "$E_TIMER" esclusa "$E_D" $$ $E_TT ) </dev/null >/dev/null 2>&1 &
+  ( export E_CUT; exec $E_SS sh -c "$E_TIMER" esclusa "$E_D" $$ $E_TT ) </dev/null >/dev/null 2>&1 &
   e_w=$!
 }
 # Ends a unit's process group when its time is over; leaves a mark first.
-E_WATCH='sleep "$2"; : >"$1"; kill -TERM "-$3" 2>/dev/null || kill -TERM "$3"; sleep 5; kill -KILL "-$3" 2>/dev/null || kill -KILL "$3"'
+E_WATCH='mark=$1 limit=$2 group=$3 n=0
+set -- "${mark%/*}/out" "${mark%/*}/err"
+while [ "$n" -lt "$limit" ]; do
+  s=$((limit - n))
+  [ "$s" -le 4 ] || s=4
+  sleep "$s"
+  n=$((n + s))
+  eval "$E_CUT"
+done
+set -- "$mark" "$limit" "$group"
+: >"$1"; kill -TERM "-$3" 2>/dev/null || kill -TERM "$3"; sleep 5; kill -KILL "-$3" 2>/dev/null || kill -KILL "$3"'
 
 # e_exec NUMBER SECONDS ACCOUNT: runs a script that lies in the session folder; leaves e_code.
 e_exec() {
@@ -239,7 +252,7 @@ read -r b </proc/$$/stat; b=${b##*) }; set -- $b; shift 19
 printf "%s %s %s\n" "$boot" $$ "$1" >"$u/pid.n" && mv "$u/pid.n" "$u/pid" || exit 1
 mv "$t/script" "$u/script" && rmdir "$t" || exit 1
 script=$u/script
-( umask 022; as=$E_AS; unset E_AS E_WATCH; eval "$as" ) </dev/null >"$u/out" 2>"$u/err" &
+( umask 022; as=$E_AS; unset E_AS E_WATCH E_CUT; eval "$as" ) </dev/null >"$u/out" 2>"$u/err" &
 c=$!
 printf "%s\n" "$c" >"$u/child"
 ( exec $ss sh -c "$E_WATCH" esclusa "$u/t" "$limit" "$c" ) </dev/null >/dev/null 2>&1 &
@@ -278,9 +291,9 @@ e_unit() {
     if [ -n "$4" ]; then
       chown "$4" "$e_t/script"
       eval "e_h=~$4"
-      ( cd "$e_h" 2>/dev/null || cd /; HOME=$e_h USER=$4 LOGNAME=$4; export HOME USER LOGNAME E_AS E_WATCH; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" "$4" "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
+      ( cd "$e_h" 2>/dev/null || cd /; HOME=$e_h USER=$4 LOGNAME=$4; export HOME USER LOGNAME E_AS E_WATCH E_CUT; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" "$4" "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
     else
-      ( export E_AS E_WATCH; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" '' "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
+      ( export E_AS E_WATCH E_CUT; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" '' "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
     fi
     wait $!
   else

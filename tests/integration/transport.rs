@@ -287,6 +287,31 @@ async fn output_is_binary_and_has_a_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn output_without_end_does_not_fill_the_disk() {
+    // What is written is measured once its writer stands still and has been looked at.
+    let text = "( while :; do head -c 1000000 /dev/zero; sleep 0.05; done ) & p=$!; sleep 6; kill -STOP $p; sleep 5\n\
+                stat -L -c '%b %s' /proc/$p/fd/1 >\"$HOME/NAME\"; kill -KILL $p; echo end";
+    let place = embedded().await;
+    let session = place.guarded().await;
+    let unit =
+        Frame::unit(RunAs::Login, UnitId::new(&run_id(), "x"), Script::new(text.replace("NAME", "unit")));
+    let frames = vec![ask(&text.replace("NAME", "ask")).output_limit(1000), unit.output_limit(1000)];
+    for reply in session.run(frames).await.unwrap() {
+        let answer = reply.answer(&place.server.name).unwrap();
+        assert!(
+            answer.status.success() && answer.truncated && answer.stdout.len() == 1000,
+            "{:?}",
+            answer.status
+        );
+    }
+    for name in ["ask", "unit"] {
+        let measured = read(place.path("home").join(name));
+        let blocks: u64 = measured.split(' ').next().unwrap().parse().unwrap();
+        assert!(blocks * 512 <= 17 << 20, "{name}: {measured}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_frames_are_one_round_trip() {
     for place in [embedded().await] {
         let session = place.connect().await.unwrap();
