@@ -434,11 +434,14 @@ e_stage() {
   {
     printf 'read -r b </proc/$$/stat; b=${b##*) }; set -- $b; shift 19\n'
     printf 'printf "%%s %%s %%s\\n" "%s" $$ "$1" >"%s/pid"\nset --\n' "$E_B" "$e_t"
-    printf 'user=%s ss= script="%s" t="%s"\n' "$2" "$e_t/script" "$e_t"
+    printf 'user=%s ss=%s script="%s" t="%s"\n' "$2" "$E_SS" "$e_t/script" "$e_t"
     printf 'LC_ALL=C PATH="%s" BLOBS="%s" HOME="%s"\nexport LC_ALL PATH BLOBS HOME\n' "$PATH" "$BLOBS" "$e_h"
     [ -z "$2" ] || printf 'USER=%s LOGNAME=%s\nexport USER LOGNAME\n' "$2" "$2"
-    printf 'trap "rm -rf \\"$t\\"" EXIT\ntrap "exit 1" HUP INT TERM PIPE\n'
-    printf 'cd "$HOME" 2>/dev/null || cd /\numask 022\nprintf "%%s\\n" %s >&2\n(%s)\nexit $?\n' "$3-ready" "$E_AS"
+    # In the background, since a shell that waits for its foreground hears no signal: what is told to end may be
+    # waiting for something that never comes.
+    printf 'c=\nover() { [ -z "$c" ] || kill -TERM "-$c" 2>/dev/null || kill -TERM "$c" 2>/dev/null; rm -rf "$t"; }\n'
+    printf 'trap over EXIT\ntrap "exit 1" HUP INT TERM PIPE\ncd "$HOME" 2>/dev/null || cd /\numask 022\n'
+    printf 'exec 3<&0\nprintf "%%s\\n" %s >&2\n( exec <&3 3<&-%s\n) &\nc=$!\nexec 3<&-\nwait "$c"\ns=$?\nc=\nexit "$s"\n' "$3-ready" "$E_AS"
   } >"$e_t/run" || { e_note "$1" 1 'cannot write to the folder of streams'; return; }
   e_note "$1" 0 "$e_t/run"
 }
