@@ -65,8 +65,10 @@ pub fn dump(name: &str, safety: bool) -> Script {
         r#"{PRELUDE}{ASK}db={db}
 there=$(echo "select count(*) from pg_database where datname = :'db'" | ask) || exit 2
 [ "$there" = 1 ] || {gone}
-mine=$(ask <<'ESCLUSA_END') || exit 2
+related() {{ ask <<'ESCLUSA_END'
 {MINE}ESCLUSA_END
+}}
+mine=$(related) || exit 2
 globals=$(pg_dumpall -w --globals-only </dev/null && echo x) || exit 2
 globals="$mine
 ${{globals%x}}"
