@@ -146,16 +146,14 @@ async fn a_path_below_another_comes_back_whether_something_is_mounted_there_or_n
     for mounted in [false, true] {
         let tree = place.path().join(if mounted { "mounted" } else { "plain" });
         let below = tree.join("uploads");
+        std::fs::create_dir_all(&tree).unwrap();
         let mount = if mounted { Mounted::at(below.clone()) } else { None };
         if mounted && mount.is_none() {
             return;
         }
         shell(
             "cd \"$1\"; mkdir -p uploads/old; echo a >a; echo b >uploads/b; ln uploads/b uploads/old/b; touch -d '2020-01-01 UTC' a uploads/old",
-            &{
-                std::fs::create_dir_all(&tree).unwrap();
-                tree.clone()
-            },
+            &tree,
         );
         let words = [&tree, &below, &tree].map(|path| path.display().to_string());
         let item = item(Part::Complementary, Source::Paths(words.to_vec()));
