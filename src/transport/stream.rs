@@ -15,6 +15,8 @@ use tokio::time::Instant;
 const STAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a script may take no bytes of its standard input.
 const FEED_SILENCE: Duration = Duration::from_secs(30 * 60);
+/// How long what is told to end may take before its connection goes.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read at once from a source.
 const PIECE_BYTES: usize = 128 * 1024;
 /// Most bytes of standard error and, where it is kept, standard output.
@@ -47,7 +49,26 @@ struct Stream {
     /// What came before and with the mark of the start.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    _connection: Connection,
+    connection: Connection,
+}
+
+impl Stream {
+    /// Tells what runs to end, unless it has, and only then lets the connection go.
+    async fn end(self) {
+        self.line.stop(END_TIMEOUT).await;
+        drop(self.connection);
+    }
+}
+
+/// A stream that is ended in order however it is left: its future may be dropped at any time.
+struct Held(Option<Stream>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let (Some(stream), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(stream.end());
+        }
+    }
 }
 
 impl Session {
@@ -64,7 +85,8 @@ impl Session {
         limits: Limits,
         sink: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<StreamEnd, TransportError> {
-        let mut stream = self.stream(as_user, script).await?;
+        let mut held = Held(Some(self.stream(as_user, script).await?));
+        let Some(stream) = &mut held.0 else { return Err(self.lost("the stream is gone")) };
         let _ = stream.line.orders().eof().await;
         let (mut bytes, mut status) = (stream.stdout.len() as u64, None);
         sink.write_all(&stream.stdout).await.map_err(|error| self.local(&error))?;
@@ -74,7 +96,6 @@ impl Session {
             let event = match tokio::time::timeout_at(until, stream.line.next()).await {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
-                // The line goes with the stream, and what ran is told to end.
                 Err(_) => {
                     keep(&mut stream.stderr, b"\nnothing came in time");
                     status = Some(Status::TimedOut);
@@ -94,7 +115,7 @@ impl Session {
         }
         sink.flush().await.map_err(|error| self.local(&error))?;
         let status = status.ok_or_else(|| self.lost("the stream ended without a status"))?;
-        Ok(StreamEnd { status, stderr: stream.stderr, bytes })
+        Ok(StreamEnd { status, stderr: std::mem::take(&mut stream.stderr), bytes })
     }
 
     /// Runs a script whose standard input is `source`, on a second connection.
@@ -108,6 +129,7 @@ impl Session {
         source: &mut (dyn AsyncRead + Unpin + Send),
     ) -> Result<Answer, TransportError> {
         let stream = self.stream(as_user, script).await?;
+        let _connection = stream.connection;
         let orders = stream.line.orders();
         let mut answer = Output { stdout: stream.stdout, stderr: stream.stderr, ..Output::default() };
         let mut line = stream.line;
@@ -248,7 +270,7 @@ impl Session {
             Ok(result) => result?,
             Err(_) => return Err(self.lost("a stream does not start")),
         }
-        Ok(Stream { line, stdout, stderr, _connection: connection })
+        Ok(Stream { line, stdout, stderr, connection })
     }
 
     fn local(&self, error: &std::io::Error) -> TransportError {

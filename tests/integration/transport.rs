@@ -602,12 +602,55 @@ async fn a_unit_is_ended_by_its_time_limit_or_on_demand_and_without_a_status_it_
         let (replies, ()) = tokio::join!(session.run(vec![unit(&doubtful, "sleep 77")]), work);
         assert_eq!(replies.unwrap(), vec![Reply::InDoubt]);
         assert_eq!(session.observe(&RunAs::Login, &doubtful, 100).await.unwrap(), UnitState::Vanished);
+        let script = place.path(&format!("home/.esclusa/units/{}/script", doubtful.as_str()));
+        assert!(!script.exists(), "what a script holds does not stay");
         assert_eq!(session.run(vec![unit(&doubtful, "echo again")]).await.unwrap(), vec![Reply::InDoubt]);
 
         // A finished unit from before a reboot is still known; a running one is not.
         let folder = place.path(&format!("home/.esclusa/units/{}", doubtful.as_str()));
         std::fs::write(folder.join("pid"), format!("another-boot {} 1\n", std::process::id())).unwrap();
         assert_eq!(session.observe(&RunAs::Login, &doubtful, 100).await.unwrap(), UnitState::Vanished);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reboot_left_behind_goes_and_what_is_at_work_stays() {
+    for place in places().await {
+        let session = place.connect().await.unwrap();
+        let folder = place.path("home/.esclusa");
+        let living = std::fs::read_dir(folder.join("sessions")).unwrap().next().unwrap().unwrap().file_name();
+        let living = living.to_str().unwrap();
+        let make = |name: &str, young: bool, by: Option<&str>| {
+            let path = folder.join(name);
+            if name.starts_with("blobs/") {
+                std::fs::write(&path, "secret").unwrap();
+            } else {
+                std::fs::create_dir(&path).unwrap();
+                std::fs::write(path.join("script"), "secret").unwrap();
+            }
+            if let Some(by) = by {
+                std::fs::write(path.join("session"), by).unwrap();
+            }
+            let when = if young { "now" } else { "2 hours ago" };
+            assert!(Command::new("touch").args(["-d", when]).arg(&path).status().unwrap().success());
+            (path, young || name.ends_with(living) || by == Some(living))
+        };
+        let made = [
+            make("units/.one.edead", false, None),
+            make("units/.two.edead", true, None),
+            make(&format!("units/.three.{living}"), false, None),
+            make("streams/e1", false, None),
+            make("streams/e2", false, Some("edead\n")),
+            make("streams/e3", true, Some("edead\n")),
+            make("streams/e4", false, Some(living)),
+            make("blobs/.e1", false, None),
+            make("blobs/.e2", true, None),
+        ];
+        let second = place.connect().await.unwrap();
+        for (path, stays) in made {
+            assert_eq!(path.exists(), stays, "{path:?}");
+        }
+        drop((session, second));
     }
 }
 
