@@ -89,3 +89,28 @@ fn a_copy_that_does_not_end_can_be_interrupted() {
     let status = stage.project(&["status"]);
     status.says("resume");
 }
+
+#[test]
+fn a_backup_that_a_waiting_restore_names_is_kept() {
+    let stage = Stage::new();
+    stage.demo(&["--approve"]).ends_with(0);
+    let path = stage.path().join("playbooks/notes/backup.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("keep:")).collect();
+    let listed = || {
+        let said = stage.project(&["backups", "notes", "--env", "production", "--format", "json"]);
+        let list: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let ids =
+            list["backups"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<String>>()
+    };
+    let before = listed();
+    stage.project(&["backup", "notes", "--env", "production"]).ends_with(0);
+    let wanted = listed().into_iter().find(|id| !before.contains(id)).unwrap();
+    stage.project(&["restore", &wanted, "--why", "it may be needed"]).ends_with(10);
+    std::fs::write(&path, kept.join("\n") + "\nkeep: {last: 1}\n").unwrap();
+    stage.project(&["backup", "notes", "--env", "production"]).ends_with(0);
+    let after = listed();
+    assert!(after.contains(&wanted), "{after:?}");
+    assert!(!before.is_empty() && before.iter().all(|id| !after.contains(id)), "the others go: {after:?}");
+}

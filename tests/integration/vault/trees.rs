@@ -289,7 +289,7 @@ async fn a_restored_file_does_not_inherit_who_may_read_the_folder() {
     let tree = place.path().join("t");
     shell("cd \"$1\"; mkdir t; echo secret >t/key; chmod 640 t/key; echo shared >t/shared", place.path());
     let (mine, none) = (acl([6, 4, 4, 4, 0]), rustix::fs::XattrFlags::empty());
-    if rustix::fs::setxattr(&tree.join("shared"), ACCESS, &mine, none).is_err() {
+    if rustix::fs::setxattr(tree.join("shared"), ACCESS, &mine, none).is_err() {
         println!("left out: no access control lists here");
         return;
     }
@@ -474,7 +474,8 @@ async fn a_key_that_others_can_read_is_refused() {
     write_identity(&key, &own).await.unwrap();
     for (mode, opens) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-        let opened = Vault::open(&root.path().join("vault"), &[recipient.clone()], &key, false).await;
+        let opened =
+            Vault::open(&root.path().join("vault"), std::slice::from_ref(&recipient), &key, false).await;
         assert_eq!(opened.is_ok(), opens, "{mode:o}");
     }
 }
