@@ -53,7 +53,8 @@ struct Stream {
 }
 
 impl Stream {
-    /// Tells what runs to end, unless it has, and only then lets the connection go.
+    /// Tells what runs to end, unless it has, and only then lets the connection go. A server need not pass that
+    /// on: then what runs ends when it writes to the line that is gone.
     async fn end(self) {
         self.line.stop(END_TIMEOUT).await;
         drop(self.connection);
@@ -73,7 +74,7 @@ impl Drop for Held {
 
 impl Session {
     /// Runs a script whose standard output goes into `sink`, on a second connection. One that passes its
-    /// limits is ended, and has timed out.
+    /// limits is given up, and has timed out.
     ///
     /// # Errors
     /// [`TransportError::Lost`] when the line breaks or no exit status comes: then what went into the
