@@ -3,6 +3,7 @@
 use super::source::{apt, custom, files, mariadb, postgresql, sqlite};
 use super::{BackupError, BackupSpec, Item, ItemManifest, PartSpec, Source, Structure, Waiver};
 use crate::model::{RunAs, Script, ServerName};
+use std::time::Duration;
 
 /// Resolves the selectors of `spec`: one item for each entry and server, in the order of the parts.
 pub fn items(spec: &BackupSpec, select: impl Fn(&str) -> Vec<ServerName>) -> Result<Vec<Item>, BackupError> {
@@ -53,8 +54,8 @@ impl Item {
         match &self.source {
             Source::Apt(texts) | Source::Paths(texts) => texts.iter().any(open),
             Source::Postgresql(text) | Source::Mariadb(text) | Source::Sqlite(text) => open(text),
-            Source::Custom { dump, load, check, .. } => {
-                dump.iter().chain(load).chain(check.iter().flatten()).any(open)
+            Source::Custom { dump, load, check, gone, .. } => {
+                dump.iter().chain(load).chain(check.iter().flatten()).chain(gone.iter().flatten()).any(open)
             }
         }
     }
@@ -66,7 +67,9 @@ impl Item {
             Source::Paths(paths) => files::check(self, paths),
             Source::Postgresql(name) | Source::Mariadb(name) => database_name(self, name),
             Source::Sqlite(path) => files::check(self, std::slice::from_ref(path)),
-            Source::Custom { dump, load, check, .. } => custom::check(self, dump, load, check.as_deref()),
+            Source::Custom { dump, load, check, gone, .. } => {
+                custom::check(self, dump, load, check.as_deref(), gone.as_deref())
+            }
         }
     }
 
@@ -83,14 +86,15 @@ impl Item {
     /// Asks whether a copy is possible and how large it will be; changes nothing.
     #[must_use]
     pub fn preflight(&self) -> Script {
-        match &self.source {
+        let Script(text) = match &self.source {
             Source::Apt(names) => apt::preflight(names),
             Source::Paths(paths) => files::preflight(paths),
             Source::Postgresql(name) => postgresql::preflight(name),
             Source::Mariadb(name) => mariadb::preflight(name),
             Source::Sqlite(path) => sqlite::preflight(path),
             Source::Custom { dump, .. } => custom::preflight(dump),
-        }
+        };
+        Script::new(format!("{ROOM}{text}"))
     }
 
     /// Writes the copy to standard output.
@@ -106,6 +110,17 @@ impl Item {
         self.copy(true)
     }
 
+    /// How long the copy may send nothing. What makes the whole copy before it sends anything has
+    /// longer.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        let minutes = match &self.source {
+            Source::Paths(_) | Source::Postgresql(_) | Source::Mariadb(_) => 30,
+            Source::Apt(_) | Source::Sqlite(_) | Source::Custom { .. } => 6 * 60,
+        };
+        Duration::from_secs(minutes * 60)
+    }
+
     fn copy(&self, safety: bool) -> Script {
         match &self.source {
             Source::Apt(names) => apt::dump(names, safety),
@@ -113,7 +128,9 @@ impl Item {
             Source::Postgresql(name) => postgresql::dump(name, safety),
             Source::Mariadb(name) => mariadb::dump(name, safety),
             Source::Sqlite(path) => sqlite::dump(path, safety),
-            Source::Custom { dump, check, .. } => custom::dump(dump, check.as_deref(), safety),
+            Source::Custom { dump, check, gone, .. } => {
+                custom::dump(dump, check.as_deref(), gone.as_deref(), safety)
+            }
         }
     }
 
@@ -143,6 +160,10 @@ impl Item {
         }
     }
 }
+
+/// How many bytes a restore could be sent.
+const ROOM: &str =
+    "df -Pk \"${BLOBS:-/}\" 2>/dev/null | awk 'NR == 2 {printf \"room %.0f\\n\", $4 * 1024}'\n";
 
 fn database_name(item: &Item, name: &str) -> Result<(), BackupError> {
     let good = |c: char| c.is_alphanumeric() || "_-.$ ".contains(c);

@@ -134,6 +134,19 @@ impl Manifest {
         self.items.iter().find(|item| item.item.id == id)
     }
 
+    /// Whether each of these was copied, but for logs: what is not there could not be put back.
+    #[must_use]
+    pub fn covers(&self, planned: &[Item]) -> bool {
+        let same = |one: &Item, other: &Item| {
+            (one.part, &one.server, &one.as_user, &one.source)
+                == (other.part, &other.server, &other.as_user, &other.source)
+        };
+        planned
+            .iter()
+            .filter(|item| item.part != Part::Logs)
+            .all(|item| self.items.iter().any(|copied| same(&copied.item, item)))
+    }
+
     /// Bytes of all plain copies.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -62,6 +62,10 @@ pub enum Source {
         load: Vec<String>,
         /// Words of the command that checks it, if there is one.
         check: Option<Vec<String>>,
+        /// Words of a command that succeeds when nothing is left to copy; asked before a restore,
+        /// where otherwise a dump that fails stops it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gone: Option<Vec<String>>,
     },
 }
 

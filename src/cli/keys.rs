@@ -55,7 +55,8 @@ async fn check(global: &Global, terminal: &Terminal, file: PathBuf) -> Result<Ex
     let key = read_key(&file)?;
     let production = site.inventory.environments.iter().any(|one| one.kind == EnvironmentKind::Production);
     let vault = site.vault(production).await?;
-    if vault.list().await.map_err(ExecutorError::from)?.is_empty() {
+    let listing = vault.list().await.map_err(ExecutorError::from)?;
+    if listing.backups.is_empty() && listing.damaged.is_empty() {
         return Err(CliError::failed("the vault holds no backup yet, so there is nothing to open")
             .hint("take one with `esclusa backup SYSTEM --env ENVIRONMENT`"));
     }
@@ -66,6 +67,9 @@ async fn check(global: &Global, terminal: &Terminal, file: PathBuf) -> Result<Ex
             .hint("look for the right key in the safe; without it, make another with `esclusa keys new` and add its recipient"));
     }
     let proof = vault.check_recovery(&key).await.map_err(ExecutorError::from)?;
+    for damage in &proof.damaged {
+        terminal.note(&format!("warning: {}", escape::visible(damage)));
+    }
     let at = site.store.now().await?;
     let body = json!({
         "backup": proof.backup, "items": proof.items, "account": site.caller.account,
@@ -79,6 +83,7 @@ async fn check(global: &Global, terminal: &Terminal, file: PathBuf) -> Result<Ex
     if terminal.format == Format::Json {
         terminal.json(&json!({
             "exit": 0, "backup": proof.backup, "items": proof.items, "checked_at": at.to_string(),
+            "damaged": proof.damaged,
         }));
     } else {
         let language = progress::site_language(terminal, &site);

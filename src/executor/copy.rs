@@ -6,14 +6,17 @@ use crate::{
     model::{BackupRule, ServerName, Status, Timestamp},
     run::{BackupState, Event, Failure, Goal},
     store::{BackupFilter, BackupRow},
-    transport::Frame,
+    transport::{Frame, Limits, TransportError},
     vault::{Spool, Vault, VaultError},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::io::AsyncWriteExt as _;
 
 /// Bytes of the vault's file system that stay free.
 const VAULT_RESERVE_BYTES: u64 = 64 << 20;
+
+/// Longest time that the copy of one item may take.
+const COPY_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// How the ids of copies made before a restore begin.
 pub const SAFETY_PREFIX: &str = "safety-";
@@ -24,6 +27,8 @@ pub enum CopyError {
     Failed(Failure),
     /// A server could not be reached any more.
     Lost(ServerName, String, Option<String>),
+    /// Somebody asked to stop; the copy is made once more when the run goes on.
+    Interrupted,
     /// The executor cannot go on.
     Executor(ExecutorError),
 }
@@ -40,7 +45,11 @@ impl From<ExecutorError> for CopyError {
 
 impl From<VaultError> for CopyError {
     fn from(error: VaultError) -> Self {
-        Self::Failed(Failure { at: None, words: error.to_string(), hint: error.hint(), unreachable: false })
+        let words = match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        Self::Failed(Failure { at: None, words, hint: error.hint(), unreachable: false })
     }
 }
 
@@ -66,6 +75,7 @@ impl Changing<'_> {
             Err(CopyError::Lost(server, words, hint)) => {
                 self.journal.append(Event::ServerLost { server, words, hint }).await
             }
+            Err(CopyError::Interrupted) => Ok(()),
             Err(CopyError::Executor(error)) => Err(error),
         }
     }
@@ -133,8 +143,11 @@ impl Changing<'_> {
         });
         for row in young {
             let Ok(id) = BackupId::parse(&row.id) else { continue };
-            // One that cannot be read back is none: the run takes its own.
-            if vault.verify(&id).await.is_ok() {
+            // One that cannot be read back, or lacks what the plan copies, is none: the run takes its own.
+            let Ok(proof) = vault.verify(&id).await else { continue };
+            let Ok(manifest) = vault.manifest(&id).await else { continue };
+            let is_proven = manifest.digest().is_ok_and(|digest| digest == proof.manifest());
+            if is_proven && manifest.covers(self.items()) {
                 return Ok(Some((id, row.taken_at)));
             }
         }
@@ -163,6 +176,7 @@ impl Changing<'_> {
             Err(CopyError::Lost(server, words, hint)) => {
                 self.journal.append(Event::ServerLost { server, words, hint }).await
             }
+            Err(CopyError::Interrupted) => Ok(()),
             Err(CopyError::Executor(error)) => Err(error),
         }
     }
@@ -290,9 +304,9 @@ impl Changing<'_> {
         let mut estimates = BTreeMap::new();
         for (server, items) in servers {
             let session = self.fleet.session_again(server).await.map_err(|error| lost(server, error))?;
-            let frames = items.iter().map(|item| {
-                Frame::ask(item.run_as(), item.preflight()).timeout(std::time::Duration::from_secs(600))
-            });
+            let frames = items
+                .iter()
+                .map(|item| Frame::ask(item.run_as(), item.preflight()).timeout(Duration::from_secs(600)));
             let replies = session.run(frames.collect()).await.map_err(|error| lost(server, error.into()))?;
             let mut replies = replies.into_iter();
             for item in items {
@@ -324,8 +338,16 @@ impl Changing<'_> {
             let session =
                 self.fleet.session_again(&item.server).await.map_err(|error| lost(&item.server, error))?;
             let mut writer = spool.receive(item, estimate).await?;
-            let (status, stderr) = match session.download(&item.run_as(), &script, &mut writer).await {
+            let run_as = item.run_as();
+            let limits = Limits { silence: item.silence(), whole: COPY_TIMEOUT };
+            let copied = tokio::select! {
+                copied = session.download(&run_as, &script, limits, &mut writer) => copied,
+                () = self.interrupt.wait() => return Err(CopyError::Interrupted),
+            };
+            let (status, stderr) = match copied {
                 Ok(end) => (end.status, end.stderr),
+                // The line is not to blame: the vault took no more, and knows why.
+                Err(TransportError::Local { .. }) => return Err(spool.refused(writer).await.into()),
                 Err(error) if error.is_lost() && again => {
                     again = false;
                     self.fleet.forget(&item.server).await;

@@ -2,11 +2,11 @@
 
 use super::{ExecutorError, change::Changing, fleet::is_passing};
 use crate::{
-    backup::{BackupId, ItemManifest, Part},
-    model::{Answer, Script},
+    backup::{BackupId, ItemManifest, Part, Source},
+    model::Answer,
     run::{Event, Failure, RestorePermit},
     transport::Frame,
-    vault::Vault,
+    vault::{Vault, VaultError},
 };
 use std::time::Duration;
 
@@ -29,11 +29,21 @@ impl Changing<'_> {
         let vault = self.vault().await?;
         let id = permit.backup().id();
         let manifest = vault.manifest(id).await?;
-        let items = match self.placed(&manifest) {
+        if manifest.digest().map_err(VaultError::from)? != permit.backup().manifest() {
+            let words = format!("backup `{id}` in the vault is not the one that was proven");
+            return self.failed("vault", &words).await;
+        }
+        let mut items = match self.placed(&manifest) {
             Ok(items) => items,
             Err(error) => return self.failed("vault", &error.to_string()).await,
         };
-        for item in items.iter().filter(|item| item.item.part != Part::Logs) {
+        items.retain(|item| item.item.part != Part::Logs);
+        // A folder that was copied file by file may hold a database of which there is a whole copy.
+        items.sort_by_key(|item| matches!(item.item.source, Source::Sqlite(_)));
+        if !self.there_is_room(&items).await? {
+            return Ok(());
+        }
+        for item in &items {
             let name = item.item.id.clone();
             if self.journal.run().restored.contains(&name) {
                 continue;
@@ -66,6 +76,41 @@ impl Changing<'_> {
         self.journal.append(Event::RestoreCompleted).await
     }
 
+    /// Whether every server has room for the largest item that it is sent; asked before anything is
+    /// removed. The answer "no" is in the journal.
+    async fn there_is_room(&self, items: &[ItemManifest]) -> Result<bool, ExecutorError> {
+        let restored = self.journal.run().restored.clone();
+        let mut largest: Vec<&ItemManifest> = Vec::new();
+        for item in items.iter().filter(|item| !restored.contains(&item.item.id)) {
+            let place = |other: &ItemManifest| (other.item.server.clone(), other.item.run_as());
+            match largest.iter_mut().find(|other| place(other) == place(item)) {
+                Some(other) if other.size < item.size => *other = item,
+                Some(_) => {}
+                None => largest.push(item),
+            }
+        }
+        for item in largest {
+            let (server, name) = (&item.item.server, &item.item.id);
+            let asked = match self.fleet.session_again(server).await {
+                Ok(session) => session.has_room(&item.item.run_as(), &item.blob(), item.size).await,
+                Err(ExecutorError::Transport(error)) => Err(error),
+                Err(other) => return Err(other),
+            };
+            match asked {
+                Ok(_) => {}
+                Err(error) if is_passing(&error) => {
+                    self.lost(server, &error).await?;
+                    return Ok(false);
+                }
+                Err(error) => {
+                    self.failed(name, &format!("nothing was put back yet: {error}")).await?;
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
     /// Sends one item to its server, puts it back there, and removes what was sent.
     async fn put_item(
         &self,
@@ -87,8 +132,14 @@ impl Changing<'_> {
         }
         let frame = Frame::change(as_user.clone(), item.item.restore(item));
         let answer = self.one(server, frame.timeout(ITEM_TIMEOUT).output_limit(OUTPUT_MAX)).await?;
-        let remove = Script(format!("rm -f -- \"$BLOBS\"/{}", blob.digest));
-        self.one(server, Frame::change(as_user, remove)).await?;
+        let session = self.fleet.session_again(server).await?;
+        match session.discard(&as_user, &blob).await {
+            Err(error) if error.is_lost() => {
+                self.fleet.forget(server).await;
+                self.fleet.session_again(server).await?.discard(&as_user, &blob).await?;
+            }
+            other => other?,
+        }
         Ok(answer)
     }
 

@@ -237,10 +237,11 @@ fn rendered(
         Source::Postgresql(name) => Source::Postgresql(render_text(&name, &scope, &place)?),
         Source::Mariadb(name) => Source::Mariadb(render_text(&name, &scope, &place)?),
         Source::Sqlite(path) => Source::Sqlite(render_text(&path, &scope, &place)?),
-        Source::Custom { name, dump, load, check } => Source::Custom {
+        Source::Custom { name, dump, load, check, gone } => Source::Custom {
             dump: words(&dump, &scope, &place)?,
             load: words(&load, &scope, &place)?,
             check: check.as_ref().map(|run| words(run, &scope, &place)).transpose()?,
+            gone: gone.as_ref().map(|run| words(run, &scope, &place)).transpose()?,
             name,
         },
     };

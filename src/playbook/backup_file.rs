@@ -18,6 +18,13 @@ const CUSTOM: Shape = Shape::new(
         Field::required("dump", Kind::Words, "Writes the copy to standard output.").in_argv(),
         Field::required("load", Kind::Words, "Reads the copy from standard input.").in_argv(),
         Field::optional("check", Kind::Words, "Reads the copy and proves that it is whole.").in_argv(),
+        Field::optional(
+            "gone",
+            Kind::Words,
+            "Succeeds when nothing is left to copy before a restore, as `[test, '!', -e, PATH]` does; \
+             otherwise a dump that fails stops the restore.",
+        )
+        .in_argv(),
     ],
 );
 
@@ -199,6 +206,7 @@ fn entry(decoder: &mut Decoder<'_>, node: &Node) -> Option<Entry> {
                 dump: custom.words("dump")?,
                 load: custom.words("load")?,
                 check: custom.words("check"),
+                gone: custom.words("gone"),
             })
         });
     Some(Entry { at: selector(decoder, node)?, as_user: node.text("as"), source: source? })

@@ -9,6 +9,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Bytes of a shell that may wait to be read: more than all probes of a bunch may say.
@@ -141,6 +142,19 @@ impl Line {
             }
         }
         false
+    }
+
+    /// Gives nothing more to send, so that a stream's command is told to end, and waits until its channel is closed.
+    pub(super) async fn stop(self, patience: Duration) {
+        let Self { orders, mut events } = self;
+        drop(orders);
+        let closed = async {
+            match &mut events {
+                Events::Drained { events, .. } => while events.recv().await.is_some() {},
+                Events::Paced(events) => while events.recv().await.is_some() {},
+            }
+        };
+        let _ = tokio::time::timeout(patience, closed).await;
     }
 
     pub(super) fn orders(&self) -> Orders {

@@ -60,6 +60,19 @@ e_open() {
   for e_x in "$E_S"/sessions/*; do
     [ -f "$e_x/shell" ] && ! e_alive_in "$e_x/shell" && rm -rf "$e_x"
   done
+  # What a cut line or a reboot left behind may hold secrets: units that never began, files that never
+  # arrived, streams whose connection never came. What is young, or whose session lives, is at work.
+  for e_x in "$E_S"/units/.*.e* "$E_S"/streams/* "$BLOBS"/.e*; do
+    [ -e "$e_x" ] || continue
+    e_y=$e_x/session
+    case $e_x in
+    */units/*) e_y=${e_x##*.} ;;
+    */blobs/*) e_y= ;;
+    *) e_y= && read -r e_y 2>/dev/null <"$e_x/session"; e_alive_in "$e_x/pid" && continue ;;
+    esac
+    [ -n "$e_y" ] && [ -d "$E_S/sessions/$e_y" ] && continue
+    [ -z "$(find "$e_x" -prune -mmin +60 2>/dev/null)" ] || rm -rf "$e_x"
+  done
   if command -v setsid >/dev/null 2>&1; then E_SS=setsid; else E_SS=; fi
   if sleep 0.001 2>/dev/null; then E_Z=0.1 E_TT='0.5 2'; else E_Z=1 E_TT='1 1'; fi
   cd "$HOME" 2>/dev/null || cd /
@@ -71,6 +84,8 @@ if [ -z "$user" ]; then exec $ss sh "$script"
 elif command -v runuser >/dev/null 2>&1; then exec $ss runuser -u "$user" -- sh "$script"
 else E_SCRIPT=$script; export E_SCRIPT; exec $ss su -s /bin/sh "$user" -c '\''exec sh "$E_SCRIPT"'\''
 fi'
+# Cuts outputs that grow without end, which nobody reads to there: 16 MiB of each stay, checked every four seconds.
+E_CUT='find "$@" -size +32768 -exec dd if=/dev/null of={} bs=1048576 seek=16 ";" 2>/dev/null'
 # The session's timer. Twice a second it reads what is at work, "NUMBER GROUP SECONDS MARK", and ends the group
 # whose time is over; it leaves a mark first. When the shell is gone it waits for the end of what was at work.
 E_TIMER='d=$1 shell=$2 tick=$3 of=$4 k= p= s= f= n=0
@@ -84,6 +99,7 @@ while sleep "$tick"; do
   fi 2>/dev/null
   if [ -z "$p" ]; then kill -0 "$shell" 2>/dev/null || exit 0; continue; fi
   n=$((n + 1))
+  if [ $((n % (4 * of))) -eq 0 ]; then set -- "$d/$a.o" "$d/$a.e"; eval "$E_CUT"; fi
   [ "$n" -gt $((s * of)) ] || continue
   : >"$f"
   kill -TERM "-$p" 2>/dev/null || kill -TERM "$p" 2>/dev/null
@@ -96,11 +112,21 @@ done'
 e_timer() {
   [ -n "${e_w:-}" ] && kill -0 "$e_w" 2>/dev/null && return
   echo - >"$E_D/due"
-  ( exec $E_SS sh -c "$E_TIMER" esclusa "$E_D" $$ $E_TT ) </dev/null >/dev/null 2>&1 &
+  ( export E_CUT; exec $E_SS sh -c "$E_TIMER" esclusa "$E_D" $$ $E_TT ) </dev/null >/dev/null 2>&1 &
   e_w=$!
 }
 # Ends a unit's process group when its time is over; leaves a mark first.
-E_WATCH='sleep "$2"; : >"$1"; kill -TERM "-$3" 2>/dev/null || kill -TERM "$3"; sleep 5; kill -KILL "-$3" 2>/dev/null || kill -KILL "$3"'
+E_WATCH='mark=$1 limit=$2 group=$3 n=0
+set -- "${mark%/*}/out" "${mark%/*}/err"
+while [ "$n" -lt "$limit" ]; do
+  s=$((limit - n))
+  [ "$s" -le 4 ] || s=4
+  sleep "$s"
+  n=$((n + s))
+  eval "$E_CUT"
+done
+set -- "$mark" "$limit" "$group"
+: >"$1"; kill -TERM "-$3" 2>/dev/null || kill -TERM "$3"; sleep 5; kill -KILL "-$3" 2>/dev/null || kill -KILL "$3"'
 
 # e_exec NUMBER SECONDS ACCOUNT: runs a script that lies in the session folder; leaves e_code.
 e_exec() {
@@ -226,7 +252,7 @@ read -r b </proc/$$/stat; b=${b##*) }; set -- $b; shift 19
 printf "%s %s %s\n" "$boot" $$ "$1" >"$u/pid.n" && mv "$u/pid.n" "$u/pid" || exit 1
 mv "$t/script" "$u/script" && rmdir "$t" || exit 1
 script=$u/script
-( umask 022; as=$E_AS; unset E_AS E_WATCH; eval "$as" ) </dev/null >"$u/out" 2>"$u/err" &
+( umask 022; as=$E_AS; unset E_AS E_WATCH E_CUT; eval "$as" ) </dev/null >"$u/out" 2>"$u/err" &
 c=$!
 printf "%s\n" "$c" >"$u/child"
 ( exec $ss sh -c "$E_WATCH" esclusa "$u/t" "$limit" "$c" ) </dev/null >/dev/null 2>&1 &
@@ -251,6 +277,8 @@ e_known() {
   e_code=
   read -r e_code 2>/dev/null <"$e_u/status"
   [ -z "$e_code" ] || e_x=F
+  # What was cut off is not run again, and its script may hold secrets. A shell that still reads it does so.
+  [ "$e_x" != V ] || [ ! -e "$e_u/pid" ] || rm -f "$e_u/script"
 }
 # e_unit NUMBER SECONDS LIMIT ACCOUNT UNIT: starts it unless it is known, waits, answers.
 e_unit() {
@@ -263,9 +291,9 @@ e_unit() {
     if [ -n "$4" ]; then
       chown "$4" "$e_t/script"
       eval "e_h=~$4"
-      ( cd "$e_h" 2>/dev/null || cd /; HOME=$e_h USER=$4 LOGNAME=$4; export HOME USER LOGNAME E_AS E_WATCH; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" "$4" "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
+      ( cd "$e_h" 2>/dev/null || cd /; HOME=$e_h USER=$4 LOGNAME=$4; export HOME USER LOGNAME E_AS E_WATCH E_CUT; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" "$4" "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
     else
-      ( export E_AS E_WATCH; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" '' "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
+      ( export E_AS E_WATCH E_CUT; exec $E_SS sh -c "$E_UNIT" esclusa "$e_u" "$e_t" "$2" '' "$E_B" "$E_SS" ) </dev/null >/dev/null 2>&1 &
     fi
     wait $!
   else
@@ -304,7 +332,8 @@ e_kill() {
 }
 e_forget() {
   for e_y in "$E_S/units/$2"*; do
-    [ ! -s "$e_y/status" ] || rm -rf "$e_y"
+    if [ -s "$e_y/status" ]; then rm -rf "$e_y"
+    elif [ -e "$e_y/pid" ] && ! e_alive_in "$e_y/pid"; then rm -f "$e_y/script"; fi
   done
   rm -f "$BLOBS"/*
   e_note "$1" 0 ''
@@ -378,25 +407,41 @@ e_facts() {
   e_say '-'
   e_say '.'
 }
-# e_room NUMBER BLOB SIZE: whether a file is there; else the bytes free, and where to send it.
+# e_room NUMBER BLOB ACCOUNT: whether a file is there for an account; else the kibibytes free.
 e_room() {
-  if [ -f "$BLOBS/$2" ]; then e_note "$1" 0 there; return; fi
+  if [ -f "$BLOBS/$2" ]; then
+    # Where a second account needs the same file, both read it.
+    [ -z "$3" ] || [ "$(stat -c %u "$BLOBS/$2" 2>/dev/null)" = "$(id -u "$3" 2>/dev/null)" ] || chmod 444 "$BLOBS/$2"
+    e_note "$1" 0 there
+    return
+  fi
   e_x=$(df -Pk "$BLOBS" 2>/dev/null | { read -r e_y; read -r e_y e_y e_y e_y e_z; printf '%s' "$e_y"; })
   e_note "$1" 0 "free ${e_x:-unknown}"
+}
+# e_discard NUMBER BLOB
+e_discard() {
+  rm -f "$BLOBS/$2"
+  e_note "$1" 0 ''
 }
 # e_stage NUMBER ACCOUNT STREAM: makes a script ready for a connection of its own.
 e_stage() {
   e_t=$E_S/streams/$3
   mkdir "$e_t" && mv "$E_D/$1.s" "$e_t/script" || { e_note "$1" 1 'cannot write to the folder of streams'; return; }
   if [ -n "$2" ]; then chmod 711 "$e_t"; chown "$2" "$e_t/script"; fi
+  printf '%s\n' "$E_I" >"$e_t/session"
   e_h=$HOME
   [ -z "$2" ] || eval "e_h=~$2"
   {
-    printf 'user=%s ss= script="%s" t="%s"\n' "$2" "$e_t/script" "$e_t"
+    printf 'read -r b </proc/$$/stat; b=${b##*) }; set -- $b; shift 19\n'
+    printf 'printf "%%s %%s %%s\\n" "%s" $$ "$1" >"%s/pid"\nset --\n' "$E_B" "$e_t"
+    printf 'user=%s ss=%s script="%s" t="%s"\n' "$2" "$E_SS" "$e_t/script" "$e_t"
     printf 'LC_ALL=C PATH="%s" BLOBS="%s" HOME="%s"\nexport LC_ALL PATH BLOBS HOME\n' "$PATH" "$BLOBS" "$e_h"
     [ -z "$2" ] || printf 'USER=%s LOGNAME=%s\nexport USER LOGNAME\n' "$2" "$2"
-    printf 'trap "rm -rf \\"$t\\"" EXIT\ntrap "exit 1" HUP INT TERM PIPE\n'
-    printf 'cd "$HOME" 2>/dev/null || cd /\numask 022\nprintf "%%s\\n" %s\nprintf "%%s\\n" %s >&2\n(%s)\nexit $?\n' "$3-ready" "$3-ready" "$E_AS"
+    # In the background, since a shell that waits for its foreground hears no signal: what is told to end may be
+    # waiting for something that never comes.
+    printf 'c=\nover() { [ -z "$c" ] || kill -TERM "-$c" 2>/dev/null || kill -TERM "$c" 2>/dev/null; rm -rf "$t"; }\n'
+    printf 'trap over EXIT\ntrap "exit 1" HUP INT TERM PIPE\ncd "$HOME" 2>/dev/null || cd /\numask 022\n'
+    printf 'exec 3<&0\nprintf "%%s\\n" %s\nprintf "%%s\\n" %s >&2\n( exec <&3 3<&-%s\n) &\nc=$!\nexec 3<&-\nwait "$c"\ns=$?\nc=\nexit "$s"\n' "$3-ready" "$3-ready" "$E_AS"
   } >"$e_t/run" || { e_note "$1" 1 'cannot write to the folder of streams'; return; }
   e_note "$1" 0 "$e_t/run"
 }

@@ -42,6 +42,6 @@ pub use hostkey::fingerprint;
 pub use keys::{agent_keys, generate_key, sign_with_agent};
 pub use options::{ConfigSource, Credentials, Options};
 pub use session::Session;
-pub use stream::StreamEnd;
+pub use stream::{Limits, StreamEnd};
 pub use tunnel::Tunnel;
 pub use way::{Jump, Way};

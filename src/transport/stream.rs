@@ -10,9 +10,14 @@ use super::{TransportError, text};
 use crate::model::{Answer, BlobRef, RunAs, Script, Status};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 /// Time for staging a script.
 const STAGE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a script may take no bytes of its standard input.
+const FEED_SILENCE: Duration = Duration::from_secs(30 * 60);
+/// How long what is told to end may take before its connection goes.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read at once from a source.
 const PIECE_BYTES: usize = 128 * 1024;
 /// Most bytes of standard error and, where it is kept, standard output.
@@ -31,16 +36,46 @@ pub struct StreamEnd {
     pub bytes: u64,
 }
 
+/// How long a download may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Without a byte of either output.
+    pub silence: Duration,
+    /// From its start to its end.
+    pub whole: Duration,
+}
+
 struct Stream {
     line: Line,
     /// What came before and with the mark of the start.
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    _connection: Connection,
+    connection: Connection,
+}
+
+impl Stream {
+    /// Tells what runs to end, unless it has, and only then lets the connection go. A server need not pass that
+    /// on: then what runs ends when it writes to the line that is gone.
+    async fn end(self) {
+        self.line.stop(END_TIMEOUT).await;
+        drop(self.connection);
+    }
+}
+
+/// A stream that is ended in order however it is left: its future may be dropped at any time.
+struct Held(Option<Stream>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let (Some(stream), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(stream.end());
+        }
+    }
 }
 
 impl Session {
-    /// Runs a script whose standard output goes into `sink`, on a second connection.
+    /// Runs a script whose standard output goes into `sink`, on a second connection. One that passes its
+    /// limits is given up, and has timed out.
     ///
     /// # Errors
     /// [`TransportError::Lost`] when the line breaks or no exit status comes: then what went into the
@@ -49,13 +84,26 @@ impl Session {
         &self,
         as_user: &RunAs,
         script: &Script,
+        limits: Limits,
         sink: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<StreamEnd, TransportError> {
-        let mut stream = self.stream(as_user, script).await?;
+        let mut held = Held(Some(self.stream(as_user, script).await?));
+        let Some(stream) = &mut held.0 else { return Err(self.lost("the stream is gone")) };
         let _ = stream.line.orders().eof().await;
         let (mut bytes, mut status) = (stream.stdout.len() as u64, None);
         sink.write_all(&stream.stdout).await.map_err(|error| self.local(&error))?;
-        while let Some(event) = stream.line.next().await {
+        let end = Instant::now() + limits.whole;
+        loop {
+            let until = end.min(Instant::now() + limits.silence);
+            let event = match tokio::time::timeout_at(until, stream.line.next()).await {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(_) => {
+                    keep(&mut stream.stderr, b"\nnothing came in time");
+                    status = Some(Status::TimedOut);
+                    break;
+                }
+            };
             match event {
                 Event::Out(data) => {
                     sink.write_all(&data).await.map_err(|error| self.local(&error))?;
@@ -69,7 +117,7 @@ impl Session {
         }
         sink.flush().await.map_err(|error| self.local(&error))?;
         let Some(status) = status else { return Err(self.without_status().await) };
-        Ok(StreamEnd { status, stderr: stream.stderr, bytes })
+        Ok(StreamEnd { status, stderr: std::mem::take(&mut stream.stderr), bytes })
     }
 
     /// Runs a script whose standard input is `source`, on a second connection.
@@ -83,6 +131,7 @@ impl Session {
         source: &mut (dyn AsyncRead + Unpin + Send),
     ) -> Result<Answer, TransportError> {
         let stream = self.stream(as_user, script).await?;
+        let _connection = stream.connection;
         let orders = stream.line.orders();
         let mut answer = Output { stdout: stream.stdout, stderr: stream.stderr, ..Output::default() };
         let mut line = stream.line;
@@ -93,8 +142,10 @@ impl Session {
                 if count == 0 {
                     break;
                 }
-                if orders.send(piece[..count].to_vec()).await.is_err() {
-                    break;
+                match tokio::time::timeout(FEED_SILENCE, orders.send(piece[..count].to_vec())).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => break,
+                    Err(_) => return Err(std::io::ErrorKind::TimedOut.into()),
                 }
             }
             // The script may have ended before its input; its status says whether that was right.
@@ -133,28 +184,12 @@ impl Session {
         blob: &BlobRef,
         source: &mut (dyn AsyncRead + Unpin + Send),
     ) -> Result<(), TransportError> {
-        // Files lie in the folder of the shell; an account of its own reads them there.
-        let owner = match self.settle(as_user).await?.0 {
-            Place::Login => RunAs::Login,
-            Place::Root => RunAs::Root,
-            Place::Account(_) => as_user.clone(),
-        };
+        let (owner, account) = self.keeper(as_user).await?;
         let digest = blob.digest.to_string();
-        let raw = self.ask(&owner, STAGE_TIMEOUT, |number| text::room(number, &digest)).await?;
-        let room = String::from_utf8_lossy(&raw.stdout).into_owned();
-        if room == "there" {
+        if self.has_room(as_user, blob, blob.size).await? {
             return Ok(());
         }
-        let free = room
-            .strip_prefix("free ")
-            .and_then(|kib| kib.parse::<u64>().ok())
-            .map(|kib| kib.saturating_mul(1024));
-        let needed = blob.size.saturating_add(ROOM_BYTES);
-        if let Some(free) = free.filter(|free| *free < needed) {
-            let server = self.server.name.clone();
-            return Err(TransportError::NoSpace { server, folder: "$BLOBS".to_owned(), free, needed });
-        }
-        let script = text::receive(&digest, blob.size, &text::random_word());
+        let script = text::receive(&digest, blob.size, &text::random_word(), &account);
         let answer = self.feed(&owner, &script, source).await?;
         if answer.status.success() {
             return Ok(());
@@ -162,6 +197,52 @@ impl Session {
         let said = said(&answer.stderr);
         let cause = if said.is_empty() { answer.status.to_string() } else { said };
         Err(TransportError::Upload { server: self.server.name.clone(), digest: blob.digest.short(), cause })
+    }
+
+    /// Whose files lie where an account finds them, and the account's name where it is not that one's own.
+    async fn keeper(&self, as_user: &RunAs) -> Result<(RunAs, String), TransportError> {
+        // Files lie in the folder of the shell; an account of its own reads them there.
+        let (place, account) = self.settle(as_user).await?;
+        let owner = match place {
+            Place::Login => RunAs::Login,
+            Place::Root => RunAs::Root,
+            Place::Account(_) => as_user.clone(),
+        };
+        Ok((owner, account))
+    }
+
+    /// Whether a file is there already; if not, there is room for `size` bytes.
+    ///
+    /// # Errors
+    /// [`TransportError::NoSpace`] where there is not.
+    pub async fn has_room(&self, as_user: &RunAs, blob: &BlobRef, size: u64) -> Result<bool, TransportError> {
+        let (owner, account) = self.keeper(as_user).await?;
+        let digest = blob.digest.to_string();
+        let raw = self.ask(&owner, STAGE_TIMEOUT, |number| text::room(number, &digest, &account)).await?;
+        let room = String::from_utf8_lossy(&raw.stdout).into_owned();
+        if room == "there" {
+            return Ok(true);
+        }
+        let free = room
+            .strip_prefix("free ")
+            .and_then(|kib| kib.parse::<u64>().ok())
+            .map(|kib| kib.saturating_mul(1024));
+        let needed = size.saturating_add(ROOM_BYTES);
+        if let Some(free) = free.filter(|free| *free < needed) {
+            let server = self.server.name.clone();
+            return Err(TransportError::NoSpace { server, folder: "$BLOBS".to_owned(), free, needed });
+        }
+        Ok(false)
+    }
+
+    /// Removes a file that was put under `$BLOBS`.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub async fn discard(&self, as_user: &RunAs, blob: &BlobRef) -> Result<(), TransportError> {
+        let (owner, _) = self.keeper(as_user).await?;
+        let digest = blob.digest.to_string();
+        self.ask(&owner, STAGE_TIMEOUT, |number| text::discard(number, &digest)).await.map(|_| ())
     }
 
     async fn stream(&self, as_user: &RunAs, script: &Script) -> Result<Stream, TransportError> {
@@ -191,7 +272,7 @@ impl Session {
             Ok(result) => result?,
             Err(_) => return Err(self.lost("a stream does not start")),
         }
-        Ok(Stream { line, stdout, stderr, _connection: connection })
+        Ok(Stream { line, stdout, stderr, connection })
     }
 
     async fn without_status(&self) -> TransportError {

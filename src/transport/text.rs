@@ -103,23 +103,30 @@ pub(super) fn guard(number: u64, store: &str, epoch: u64, adopt: bool, server: &
     format!("e_guard {number} {} {epoch} {} {}\n", quote(store), u8::from(adopt), quote(server))
 }
 
-pub(super) fn room(number: u64, digest: &str) -> String {
-    format!("e_room {number} {}\n", quote(digest))
+pub(super) fn room(number: u64, digest: &str, account: &str) -> String {
+    format!("e_room {number} {} {}\n", quote(digest), quote(account))
+}
+
+pub(super) fn discard(number: u64, digest: &str) -> String {
+    format!("e_discard {number} {}\n", quote(digest))
 }
 
 pub(super) fn stage(number: u64, account: &str, stream: &str, script: &Script) -> String {
     format!("{}e_stage {number} {} {}\n", script_file(number, script), quote(account), quote(stream))
 }
 
-/// Receives a file on standard input; it gets its name once size and digest are right.
-pub(super) fn receive(digest: &str, size: u64, part: &str) -> Script {
+/// Receives a file on standard input; it gets its name once size and digest are right. Only the account
+/// that needs it can read it, the shell's own where none is named: it may be part of a backup.
+pub(super) fn receive(digest: &str, size: u64, part: &str, account: &str) -> Script {
     let (digest, part) = (quote(digest), quote(part));
+    let owner =
+        if account.is_empty() { String::new() } else { format!("chown {} \"$t\" && ", quote(account)) };
     Script(format!(
         "umask 077\nt=\"$BLOBS/.\"{part}\ntrap 'rm -f \"$t\"' EXIT\ntrap 'exit 1' HUP INT TERM PIPE\n\
          cat >\"$t\" || exit 3\n\
          n=$(wc -c <\"$t\") || exit 3\n[ \"$n\" -eq {size} ] || {{ echo \"size $n instead of {size}\" >&2; exit 4; }}\n\
          d=$(sha256sum <\"$t\") || {{ echo 'the tool sha256sum is missing' >&2; exit 5; }}\n\
          [ \"${{d%% *}}\" = {digest} ] || {{ echo 'the digest differs' >&2; exit 4; }}\n\
-         chmod 444 \"$t\" && mv -f \"$t\" \"$BLOBS/\"{digest}\n"
+         chmod 400 \"$t\" && {owner}mv -f \"$t\" \"$BLOBS/\"{digest}\n"
     ))
 }

@@ -3,6 +3,7 @@
 use super::VaultError;
 use age::x25519;
 use std::io::{BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -22,9 +23,13 @@ pub fn recipients(texts: &[String]) -> Result<Vec<x25519::Recipient>, VaultError
     texts.iter().map(parse).collect()
 }
 
-/// Reads the identities in a file; lines with `#` are comments.
+/// Reads the identities in a file that only its owner can read; lines with `#` are comments.
 pub fn identities(path: &Path) -> Result<Vec<x25519::Identity>, VaultError> {
     let file = std::fs::File::open(path).map_err(|error| VaultError::file("read", path, error))?;
+    let mode = file.metadata().map_err(|error| VaultError::file("read", path, error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(VaultError::Exposed(path.display().to_string()));
+    }
     let mut text = zeroize::Zeroizing::new(String::new());
     file.take(IDENTITY_BYTES_MAX)
         .read_to_string(&mut text)

@@ -29,6 +29,9 @@ pub enum VaultError {
     /// The identity file holds no key.
     #[error("`{0}` holds no age identity")]
     Identity(String),
+    /// Others can read the identity file.
+    #[error("the key in `{0}` can be read by others")]
+    Exposed(String),
     /// The control host could not read its own backups.
     #[error("the key in `{0}` belongs to none of the recipients, so backups could not be read back")]
     Stranger(String),
@@ -79,6 +82,7 @@ impl VaultError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Exposed(path) => return Some(format!("let only its owner read it: `chmod 600 {path}`")),
             Self::Recipients(_) => {
                 "add the recovery key's recipient to `vault.recipients`, see `esclusa keys new`"
             }

@@ -18,6 +18,8 @@ pub const SUMMARY: &str = "summary.json";
 pub const LOCK: &str = "lock";
 /// Start of a spool's folder name.
 pub const SPOOL: &str = ".spool-";
+/// Start of the name of a backup's folder that is being removed.
+pub const REMOVED: &str = ".removed-";
 
 /// What can be said of a backup without a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The keys of the vault: made once, and proven to open what they should.
 
 use super::store::blocking;
-use super::{BackupStore, Vault, VaultError, crypt, folder};
+use super::{BackupStore, Listing, Vault, VaultError, crypt, folder};
 use crate::backup::BackupId;
 use age::secrecy::ExposeSecret as _;
 use secrecy::SecretString;
@@ -47,10 +47,12 @@ pub struct RecoveryCheck {
     pub backup: BackupId,
     /// Its items, each decrypted to its end.
     pub items: usize,
+    /// What is wrong with other backups, which cannot even be listed.
+    pub damaged: Vec<String>,
 }
 
 impl Vault {
-    /// Opens all of the newest backup with this identity alone, as after the loss of the control
+    /// Opens all of the newest backup that can be listed with this identity alone, as after the loss of the control
     /// host.
     pub async fn check_recovery(&self, identity: &SecretString) -> Result<RecoveryCheck, VaultError> {
         let text = secrecy::ExposeSecret::expose_secret(identity);
@@ -58,11 +60,14 @@ impl Vault {
             crypt::parse_identities(text).ok_or_else(|| VaultError::Identity("recovery key".into()))?;
         let vault = self.with_identities(keys);
         blocking(move || {
-            let newest =
-                BackupStore::list(&vault)?.pop().ok_or_else(|| VaultError::Unknown("newest".into()))?;
+            let Listing { mut backups, mut damaged } = BackupStore::list(&vault)?;
+            let Some(newest) = backups.pop() else {
+                return Err(damaged.pop().unwrap_or_else(|| VaultError::Unknown("newest".into())));
+            };
             let (manifest, read) = vault.read_back(&newest.id)?;
             crate::backup::proof::compare(&manifest, &read)?;
-            Ok(RecoveryCheck { backup: newest.id, items: manifest.items.len() })
+            let damaged = damaged.iter().map(ToString::to_string).collect();
+            Ok(RecoveryCheck { backup: newest.id, items: manifest.items.len(), damaged })
         })
         .await
     }

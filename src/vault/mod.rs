@@ -20,4 +20,4 @@ pub use keys::{RecoveryCheck, generate_identity, recipients_of, write_identity};
 pub use reader::ItemReader;
 pub use sink::ItemWriter;
 pub use spool::Spool;
-pub use store::{BackupStore, Vault};
+pub use store::{BackupStore, Listing, Vault};

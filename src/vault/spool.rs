@@ -78,6 +78,14 @@ impl Spool {
         self.items.last().ok_or(VaultError::Interrupted)
     }
 
+    /// Why the copy takes no more bytes: the disk, or what came in. Nothing is kept of it.
+    pub async fn refused(&self, writer: ItemWriter) -> VaultError {
+        let part = writer.path.clone();
+        let error = writer.received().await.err().unwrap_or(VaultError::Interrupted);
+        let _ = blocking(move || Ok(std::fs::remove_file(part))).await;
+        error
+    }
+
     async fn judged(
         &self,
         writer: ItemWriter,

@@ -21,8 +21,8 @@ const MANIFEST_BYTES_MAX: u64 = 4 << 30;
 ///
 /// Everything here blocks; [`Vault`]'s own functions of the same names do not.
 pub trait BackupStore: Send + Sync {
-    /// Every backup, the oldest first.
-    fn list(&self) -> Result<Vec<Summary>, VaultError>;
+    /// Every backup, the oldest first, and which are damaged.
+    fn list(&self) -> Result<Listing, VaultError>;
     /// A backup's manifest.
     fn manifest(&self, id: &BackupId) -> Result<Manifest, VaultError>;
     /// The plain bytes of an item; the end is an error when they are not what the manifest says.
@@ -33,6 +33,15 @@ pub trait BackupStore: Send + Sync {
     fn remove(&self, id: &BackupId) -> Result<(), VaultError>;
     /// Bytes that this process may still write.
     fn free_space(&self) -> Result<u64, VaultError>;
+}
+
+/// What is in a vault.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Every backup whose summary can be read, the oldest first.
+    pub backups: Vec<Summary>,
+    /// What is wrong with the others.
+    pub damaged: Vec<VaultError>,
 }
 
 /// Backups in a folder, encrypted to several recipients.
@@ -105,8 +114,8 @@ impl Vault {
         .await
     }
 
-    /// Every backup, the oldest first.
-    pub async fn list(&self) -> Result<Vec<Summary>, VaultError> {
+    /// Every backup, the oldest first, and which are damaged.
+    pub async fn list(&self) -> Result<Listing, VaultError> {
         let vault = self.clone();
         blocking(move || BackupStore::list(&vault)).await
     }
@@ -154,13 +163,15 @@ impl Vault {
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Removes spools whose process is gone and returns their names.
+    /// Removes spools whose process is gone, and what is left of removed backups; returns their names.
+    /// Other hidden folders are somebody else's, and stay.
     pub async fn sweep(&self) -> Result<Vec<String>, VaultError> {
         let vault = self.clone();
         blocking(move || {
             let mut swept = Vec::new();
             for (name, folder) in vault.folders()? {
-                if !name.starts_with('.') {
+                let id = name.strip_prefix(folder::SPOOL).or_else(|| name.strip_prefix(folder::REMOVED));
+                if id.is_none_or(|id| BackupId::parse(id).is_err()) {
                     continue;
                 }
                 let Some(_lock) = folder::lock(&folder)? else { continue };
@@ -215,7 +226,7 @@ impl Vault {
 
     pub(super) fn remove_now(&self, id: &BackupId) -> Result<(), VaultError> {
         // Renamed first, so that a crash leaves garbage that `sweep` knows, never half a backup.
-        let going = self.path().join(format!(".removed-{id}"));
+        let going = self.path().join(format!("{}{id}", folder::REMOVED));
         let folder = self.existing(id)?;
         std::fs::rename(&folder, &going).map_err(|error| VaultError::file("rename", &folder, error))?;
         folder::sync(self.path())?;
@@ -255,20 +266,23 @@ impl Vault {
 }
 
 impl BackupStore for Vault {
-    fn list(&self) -> Result<Vec<Summary>, VaultError> {
-        let mut summaries = Vec::new();
+    fn list(&self) -> Result<Listing, VaultError> {
+        let mut listing = Listing::default();
         for (name, folder) in self.folders()? {
-            if name.starts_with('.') {
+            // `lost+found`, spools, whatever else lies there: no backup is called so.
+            if BackupId::parse(&name).is_err() {
                 continue;
             }
-            let summary = Summary::read(&folder)?;
-            if summary.id.as_str() != name {
-                return Err(VaultError::damaged(&folder, "its summary names another backup"));
+            match Summary::read(&folder) {
+                Ok(summary) if summary.id.as_str() == name => listing.backups.push(summary),
+                Ok(_) => {
+                    listing.damaged.push(VaultError::damaged(&folder, "its summary names another backup"))
+                }
+                Err(error) => listing.damaged.push(error),
             }
-            summaries.push(summary);
         }
-        summaries.sort_by(|a, b| (a.taken_at, &a.id).cmp(&(b.taken_at, &b.id)));
-        Ok(summaries)
+        listing.backups.sort_by(|a, b| (a.taken_at, &a.id).cmp(&(b.taken_at, &b.id)));
+        Ok(listing)
     }
 
     fn manifest(&self, id: &BackupId) -> Result<Manifest, VaultError> {

@@ -2,6 +2,7 @@
 //! under `kill -9`, after every event of production's update.
 
 mod answers;
+mod copies;
 mod idle;
 mod keyboard;
 mod killed;

@@ -211,6 +211,9 @@ fn change(text: &str) -> Frame {
     Frame::change(RunAs::Login, Script::new(text))
 }
 
+/// Longer than any test.
+const NO_LIMITS: Limits = Limits { silence: Duration::from_secs(600), whole: Duration::from_secs(600) };
+
 fn run_id() -> RunId {
     RunId(uuid::Uuid::now_v7().to_string())
 }
@@ -284,6 +287,31 @@ async fn output_is_binary_and_has_a_limit() {
         );
         let answer = one(&session, ask("printf 12345").output_limit(5)).await;
         assert_eq!((answer.text().as_str(), answer.truncated), ("12345", false));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn output_without_end_does_not_fill_the_disk() {
+    // What is written is measured once its writer stands still and has been looked at.
+    let text = "( while :; do head -c 1000000 /dev/zero; sleep 0.05; done ) & p=$!; sleep 6; kill -STOP $p; sleep 5\n\
+                stat -L -c '%b %s' /proc/$p/fd/1 >\"$HOME/NAME\"; kill -KILL $p; echo end";
+    let place = embedded().await;
+    let session = place.guarded().await;
+    let unit =
+        Frame::unit(RunAs::Login, UnitId::new(&run_id(), "x"), Script::new(text.replace("NAME", "unit")));
+    let frames = vec![ask(&text.replace("NAME", "ask")).output_limit(1000), unit.output_limit(1000)];
+    for reply in session.run(frames).await.unwrap() {
+        let answer = reply.answer(&place.server.name).unwrap();
+        assert!(
+            answer.status.success() && answer.truncated && answer.stdout.len() == 1000,
+            "{:?}",
+            answer.status
+        );
+    }
+    for name in ["ask", "unit"] {
+        let measured = read(place.path("home").join(name));
+        let blocks: u64 = measured.split(' ').next().unwrap().parse().unwrap();
+        assert!(blocks * 512 <= 17 << 20, "{name}: {measured}");
     }
 }
 
@@ -579,12 +607,55 @@ async fn a_unit_is_ended_by_its_time_limit_or_on_demand_and_without_a_status_it_
         let (replies, ()) = tokio::join!(session.run(vec![unit(&doubtful, "sleep 77")]), work);
         assert_eq!(replies.unwrap(), vec![Reply::InDoubt]);
         assert_eq!(session.observe(&RunAs::Login, &doubtful, 100).await.unwrap(), UnitState::Vanished);
+        let script = place.path(&format!("home/.esclusa/units/{}/script", doubtful.as_str()));
+        assert!(!script.exists(), "what a script holds does not stay");
         assert_eq!(session.run(vec![unit(&doubtful, "echo again")]).await.unwrap(), vec![Reply::InDoubt]);
 
         // A finished unit from before a reboot is still known; a running one is not.
         let folder = place.path(&format!("home/.esclusa/units/{}", doubtful.as_str()));
         std::fs::write(folder.join("pid"), format!("another-boot {} 1\n", std::process::id())).unwrap();
         assert_eq!(session.observe(&RunAs::Login, &doubtful, 100).await.unwrap(), UnitState::Vanished);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reboot_left_behind_goes_and_what_is_at_work_stays() {
+    for place in places().await {
+        let session = place.connect().await.unwrap();
+        let folder = place.path("home/.esclusa");
+        let living = std::fs::read_dir(folder.join("sessions")).unwrap().next().unwrap().unwrap().file_name();
+        let living = living.to_str().unwrap();
+        let make = |name: &str, young: bool, by: Option<&str>| {
+            let path = folder.join(name);
+            if name.starts_with("blobs/") {
+                std::fs::write(&path, "secret").unwrap();
+            } else {
+                std::fs::create_dir(&path).unwrap();
+                std::fs::write(path.join("script"), "secret").unwrap();
+            }
+            if let Some(by) = by {
+                std::fs::write(path.join("session"), by).unwrap();
+            }
+            let when = if young { "now" } else { "2 hours ago" };
+            assert!(Command::new("touch").args(["-d", when]).arg(&path).status().unwrap().success());
+            (path, young || name.ends_with(living) || by == Some(living))
+        };
+        let made = [
+            make("units/.one.edead", false, None),
+            make("units/.two.edead", true, None),
+            make(&format!("units/.three.{living}"), false, None),
+            make("streams/e1", false, None),
+            make("streams/e2", false, Some("edead\n")),
+            make("streams/e3", true, Some("edead\n")),
+            make("streams/e4", false, Some(living)),
+            make("blobs/.e1", false, None),
+            make("blobs/.e2", true, None),
+        ];
+        let second = place.connect().await.unwrap();
+        for (path, stays) in made {
+            assert_eq!(path.exists(), stays, "{path:?}");
+        }
+        drop((session, second));
     }
 }
 
@@ -663,11 +734,14 @@ async fn fifty_megabytes_go_up_and_come_down_whole() {
         let bytes = noise(50_000_000);
         let blob = BlobRef { digest: Digest::of(&bytes), size: bytes.len() as u64 };
         session.upload(&RunAs::Login, &blob, &mut bytes.as_slice()).await.unwrap();
+        let file = place.path(&format!("home/.esclusa/blobs/{}", blob.digest));
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o400, "no other account reads what may be part of a backup");
         // A second time nothing is read: it is there.
         session.upload(&RunAs::Login, &blob, &mut &b"not read"[..]).await.unwrap();
         let script = Script::new(format!("cat \"$BLOBS/{}\"; echo said >&2; exit 6", blob.digest));
         let mut sink = Vec::new();
-        let end = session.download(&RunAs::Login, &script, &mut sink).await.unwrap();
+        let end = session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!((end.bytes, end.status), (blob.size, Status::Exited(6)));
         assert!(end.stderr.ends_with(b"said\n"));
         assert_eq!(Digest::of(&sink), blob.digest);
@@ -675,6 +749,8 @@ async fn fifty_megabytes_go_up_and_come_down_whole() {
             std::fs::read_dir(place.path("home/.esclusa/streams")).unwrap().count() == 0
         })
         .await;
+        session.discard(&RunAs::Login, &blob).await.unwrap();
+        assert!(!file.exists());
     }
 }
 
@@ -720,18 +796,39 @@ async fn a_stream_that_is_cut_or_killed_is_no_success() {
     for place in places().await {
         let session = place.connect().await.unwrap();
         let mut sink = Vec::new();
-        let end =
-            session.download(&RunAs::Login, &Script::new("echo some; kill -9 $$"), &mut sink).await.unwrap();
+        let end = session
+            .download(&RunAs::Login, &Script::new("echo some; kill -9 $$"), NO_LIMITS, &mut sink)
+            .await
+            .unwrap();
         assert_eq!(end.status, Status::Signalled("KILL".to_owned()));
         let script = Script::new("echo some; kill -9 $PPID; sleep 1");
-        let result = session.download(&RunAs::Login, &script, &mut sink).await;
+        let result = session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await;
         assert!(!result.is_ok_and(|end| end.status.success()));
+        // One that falls silent, or takes too long, is given up, and has timed out.
+        for (text, silence, whole) in [
+            ("echo $$ >pid; echo some; sleep 300", 1, 600),
+            ("echo $$ >pid; while :; do echo more; done", 600, 1),
+        ] {
+            let limits = Limits { silence: Duration::from_secs(silence), whole: Duration::from_secs(whole) };
+            let end =
+                session.download(&RunAs::Login, &Script::new(text), limits, &mut Vec::new()).await.unwrap();
+            assert_eq!(end.status, Status::TimedOut, "{text}");
+            assert!(String::from_utf8_lossy(&end.stderr).ends_with("nothing came in time"), "{text}");
+            // What waits in silence may outlive its line; it ends when it has something to say.
+            let pid = read(place.path("home/pid"));
+            if silence > 1 {
+                eventually("the end of the script", || !alive(&pid)).await;
+            } else {
+                let group = format!("-{}", pid.trim());
+                let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
+            }
+        }
         // A sink that fails ends the script on the server.
         let pid = place.path("home/pid");
         let (mut near, far) = tokio::io::duplex(64);
         drop(far);
         let script = Script::new("echo $$ >pid; while :; do echo more; done");
-        let error = session.download(&RunAs::Login, &script, &mut near).await.unwrap_err();
+        let error = session.download(&RunAs::Login, &script, NO_LIMITS, &mut near).await.unwrap_err();
         assert!(matches!(error, TransportError::Local { .. }), "{error}");
         eventually("the end of the script", || !alive(&read(&pid))).await;
     }
@@ -1222,7 +1319,10 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
     assert!(started.elapsed() / 20 < Duration::from_millis(40), "{:?}", started.elapsed() / 20);
     let mut sink = Vec::new();
     let script = Script::new("head -c 5000000 /dev/zero");
-    assert_eq!(session.download(&RunAs::Login, &script, &mut sink).await.unwrap().bytes, 5_000_000);
+    assert_eq!(
+        session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await.unwrap().bytes,
+        5_000_000
+    );
     // Its key is checked like any other.
     let mut wrong = jump.server.clone();
     wrong.host_keys = place.server.host_keys.clone();
@@ -1401,7 +1501,7 @@ async fn sudo_is_answered_when_it_asks_and_only_then() {
                 // Streams become root by themselves.
                 let mut sink = Vec::new();
                 let script = Script::new("echo \"$AS_ROOT\"");
-                session.download(&RunAs::Root, &script, &mut sink).await.unwrap();
+                session.download(&RunAs::Root, &script, NO_LIMITS, &mut sink).await.unwrap();
                 assert_eq!(sink, b"1\n");
                 let answer = session.feed(&RunAs::Root, &Script::new("cat"), &mut &b"fed"[..]).await.unwrap();
                 assert_eq!(answer.text(), "fed");
@@ -1509,7 +1609,7 @@ async fn root_runs_scripts_as_other_accounts() {
             assert_eq!(answer.text(), "nobody\nblob", "{answer:?}");
         }
         let mut sink = Vec::new();
-        session.download(&nobody, &Script::new(show), &mut sink).await.unwrap();
+        session.download(&nobody, &Script::new(show), NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!(sink, b"nobody\nblob");
         let error = session
             .run(vec![Frame::ask(RunAs::User("x; id".to_owned()), Script::new("id"))])
@@ -1565,7 +1665,7 @@ async fn the_real_sudo_gives_a_root_shell() {
         }
         let mut sink = Vec::new();
         let big = Script::new("id -un; head -c 3000000 /dev/zero");
-        let end = session.download(&RunAs::Root, &big, &mut sink).await.unwrap();
+        let end = session.download(&RunAs::Root, &big, NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!((end.bytes, end.status), (3_000_005, Status::Exited(0)));
         let input = noise(3_000_000);
         let answer =

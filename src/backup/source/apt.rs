@@ -23,7 +23,10 @@ pub fn check(item: &Item, names: &[String]) -> Result<(), BackupError> {
 
 /// `installed NAME` prints a line `arch version kib` for each architecture in which it is installed.
 /// `cached` is where a file lies that the module `package` installed, or that apt downloaded.
-const INSTALLED: &str = r#"installed() { dpkg-query -W -f='${db:Status-Abbrev}\t${Architecture}\t${Version}\t${Installed-Size}\n' "$1" 2>/dev/null | awk -F '\t' '$1 ~ /^.i/ {print $2, $3, $4 + 0}'; }
+/// `half` prints the state of one whose installation began and did not end; `there` whatever is left of one.
+const INSTALLED: &str = r#"half() { dpkg-query -W -f='${db:Status-Abbrev}\n' "$1" 2>/dev/null | grep -e '^.[UFH]' | head -n 1; }
+there() { dpkg-query -W -f='${db:Status-Abbrev}\n' "$1" 2>/dev/null | grep -e '^.[^nc]'; }
+installed() { dpkg-query -W -f='${db:Status-Abbrev}\t${Architecture}\t${Version}\t${Installed-Size}\n' "$1" 2>/dev/null | awk -F '\t' '$1 ~ /^.[iWt]/ {print $2, $3, $4 + 0}'; }
 exact() { if [ "$2" = all ]; then printf '%s=%s' "${1%%:*}" "$3"; else printf '%s:%s=%s' "${1%%:*}" "$2" "$3"; fi; }
 kept=/var/lib/esclusa/packages
 cached() {
@@ -41,6 +44,8 @@ pub fn preflight(names: &[String]) -> Script {
 printf 'tool dpkg %s\n' "$(dpkg --version | head -n 1)"
 any=no
 for name in {names}; do
+state=$(half "$name")
+[ -z "$state" ] || {{ refuse "package \`$name\` is not installed to its end ($state): run \`dpkg --configure -a\` on the server first"; continue; }}
 found=$(installed "$name")
 if [ -z "$found" ]; then warn "package \`$name\` is not installed, so a restore removes it"; continue; fi
 any=yes
@@ -109,13 +114,13 @@ pub fn restore(manifest: &ItemManifest) -> Script {
     Script::new(format!(
         r#"{PRELUDE}{WORK}{INSTALLED}{blob}DEBIAN_FRONTEND=noninteractive; APT_LISTCHANGES_FRONTEND=none; NEEDRESTART_SUSPEND=1
 export DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND NEEDRESTART_SUSPEND
-tar -C "$work" -xf "$blob" || die 'cannot unpack the copy'
+tar -C "$work" -xf - <"$blob" || die 'cannot unpack the copy'
 chmod 755 "$work"; cd "$work" || exit 3
 version_now() {{ dpkg-query -W -f='${{db:Status-Status}} ${{Version}}' "$1" 2>/dev/null; }}
 [ -z "$(dpkg --audit 2>/dev/null)" ] || dpkg --force-confold --configure -a >&2 </dev/null
 set --; added=
 while read -r name arch version mark file; do
-if [ "$version" = - ]; then [ -z "$(installed "$name")" ] || added="$added $name"; continue; fi
+if [ "$version" = - ]; then [ -z "$(there "$name")" ] || added="$added $name"; continue; fi
 [ "$file" != - ] || continue
 if [ "$(version_now "${{name%%:*}}:$arch")" = "installed $version" ] && ! dpkg -V "${{name%%:*}}:$arch" 2>/dev/null | grep -v ' c /' | grep -q .; then continue; fi
 chmod 644 "$file"; set -- "$@" "./$file"

@@ -13,6 +13,8 @@ const GNU: &str = r#"gnu=no
 case $(tar --version 2>/dev/null | head -n 1) in *'GNU tar'*) gnu=yes ;; esac
 sort=
 if [ $gnu = yes ] && tar --help 2>/dev/null | grep -q -e '--sort='; then sort=--sort=name; fi
+acls=
+if [ $gnu = yes ] && tar --help 2>/dev/null | grep -q -e '--acls'; then acls=--acls; fi
 "#;
 
 /// Absolute paths without `.` and `..`, and never the whole server.
@@ -36,11 +38,11 @@ fn covered(paths: &[String]) -> String {
     paths.iter().map(pattern).collect::<Vec<_>>().join("|")
 }
 
-/// Existence, links that lead out, file systems mounted below, size, free tools.
+/// Existence, links that lead out, file systems below, size, free tools.
 pub fn preflight(paths: &[String]) -> Script {
-    let mut text = format!("{PRELUDE}{GNU}tool tar; tool du\n");
+    let mut text = format!("{PRELUDE}{GNU}tool tar; tool du; tool readlink\n");
     text.push_str("printf 'tool tar %s\\n' \"$(tar --version 2>&1 | head -n 1)\"\n");
-    text.push_str("[ $gnu = yes ] || warn 'tar of this server keeps neither extended attributes nor access control lists'\nset --\n");
+    text.push_str("[ $gnu = yes ] || warn 'tar of this server keeps neither extended attributes nor access control lists'\n[ -z \"$acls\" ] || echo 'tool acls kept'\nset --\n");
     let _ = writeln!(
         text,
         "look() {{\n\
@@ -49,28 +51,66 @@ pub fn preflight(paths: &[String]) -> Script {
          elif [ ! -e \"$1\" ]; then refuse \"\\`$1\\` does not exist\"; fi\n}}",
         covered(paths)
     );
+    let top = topmost(paths);
     for path in paths {
-        let _ = writeln!(text, "look {0}; set -- \"$@\" {0}", quote(path));
+        let plain = quote(path);
+        let parent = quote(parents(path).pop().unwrap_or("/"));
+        let name = quote(path.rsplit('/').next().unwrap_or_default());
+        // Where the path really is: a folder above it may be a symbolic link.
+        let _ = writeln!(
+            text,
+            "look {plain}; real=$(readlink -f {parent}) || real={parent}; real=${{real%/}}/{name}; set -- \"$@\" \"$real\""
+        );
+        if let Some(above) = top.iter().find(|above| path.starts_with(&format!("{above}/"))) {
+            let rest = quote(&path[above.len()..]);
+            let _ = writeln!(
+                text,
+                "[ \"$real\" = \"$(readlink -f {})\"{rest} ] || refuse {plain} \"leads through a symbolic link to \\`$real\\`: name the target\"",
+                quote(above)
+            );
+        }
     }
-    // A file system mounted below a path would be a hole in the copy.
-    text.push_str("if [ -r /proc/self/mounts ]; then while read -r _ at _; do\n");
-    text.push_str("case $at in *\\\\*) at=$(printf '%b' \"$at\") ;; esac\ncase $at in\n");
-    let exactly = paths.iter().map(|path| quote(path)).collect::<Vec<_>>().join("|");
-    let below = paths.iter().map(|path| format!("{}/*", quote(path))).collect::<Vec<_>>().join("|");
-    let _ = writeln!(
-        text,
-        "{exactly}) ;;\n{below}) refuse \"a file system is mounted at \\`$at\\`: name it as a path of its own\" ;;\nesac; done </proc/self/mounts; fi"
-    );
-    text.push_str(
-        "size=$(du -skx \"$@\" 2>/dev/null | awk '{sum += $1} END {printf \"%.0f\", sum * 1024}')\n\
-         printf 'bytes %s\\nend\\n' \"${size:-0}\"\n",
-    );
+    text.push_str(BELOW);
+    text.push_str(SIZE);
     Script::new(text)
 }
+
+/// A file system below a path would be a hole in the copy: one that is mounted, and one that only has a
+/// device number of its own, as a subvolume. `$@` holds where the paths really are.
+const BELOW: &str = r#"below() { for one do case $at in "$one") return 1 ;; esac; done; for one do case $at in "$one"/*) return 0 ;; esac; done; return 1; }
+{ if [ -r /proc/self/mounts ]; then while read -r _ at _; do
+case $at in *\\*) at=$(printf '%b' "$at") ;; esac
+if below "$@"; then printf '%s\n' "$at"; fi
+done </proc/self/mounts; fi
+for real do
+[ -d "$real" ] && [ ! -L "$real" ] || continue
+find "$real" -xdev -type d -exec stat -c '%d %n' {} + 2>/dev/null | DEVICE=$(stat -c %d "$real") REAL=$real awk '{ d = $1; at = substr($0, length(d) + 2) } d != ENVIRON["DEVICE"] && index(at, ENVIRON["REAL"] "/") == 1 { print at }' |
+while IFS= read -r at; do if below "$@"; then printf '%s\n' "$at"; fi; done
+done; } | sort -u | head -n 20 | while IFS= read -r at; do refuse "a file system is mounted at \`$at\`: name it as a path of its own"; done
+"#;
+
+/// What tar will write: holes come as zeros.
+const SIZE: &str = r#"apparent=; if du -sk --apparent-size /dev/null >/dev/null 2>&1; then apparent=--apparent-size; fi
+size=$(du -skx $apparent "$@" 2>/dev/null | awk '{sum += $1} END {printf "%.0f", sum * 1024}')
+printf 'bytes %s\nend\n' "${size:-0}"
+"#;
 
 /// The folders above `path`, the nearest last, without `/`.
 fn parents(path: &str) -> Vec<&str> {
     path.char_indices().skip(1).filter(|(_, c)| *c == '/').map(|(at, _)| &path[..at]).collect()
+}
+
+/// The paths that lie below none of the others. What lies below one, a file system mounted there, comes
+/// back with it: tar would take the second name for one that the archive does not have.
+fn topmost(paths: &[String]) -> Vec<&String> {
+    let below = |path: &String, other: &String| {
+        path.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut topmost: Vec<&String> =
+        paths.iter().filter(|path| !paths.iter().any(|other| below(path, other))).collect();
+    let mut seen = BTreeSet::new();
+    topmost.retain(|path| seen.insert(path.as_str()));
+    topmost
 }
 
 /// One archive: first the folders above the paths (without contents), then the paths.
@@ -78,15 +118,27 @@ fn parents(path: &str) -> Vec<&str> {
 /// Names are relative to `/` and start with `./`, so none looks like an option.
 pub fn dump(paths: &[String], safety: bool) -> Script {
     let member = |path: &str| quote(&format!(".{path}"));
-    let above: BTreeSet<&str> = paths.iter().flat_map(|path| parents(path)).collect();
+    let top = topmost(paths);
+    let above: BTreeSet<&str> = top.iter().flat_map(|path| parents(path)).collect();
     let mut text = format!("{PRELUDE}{GNU}cd / || exit 3\nset --\n");
-    for path in paths {
+    for path in &top {
         let (plain, member) = (quote(path), member(path));
         if safety {
             let _ = writeln!(text, "if [ -e {plain} ] || [ -L {plain} ]; then set -- \"$@\" {member}; fi");
         } else {
             let _ = writeln!(text, "set -- \"$@\" {member}");
         }
+    }
+    // GNU tar stays on the file system of what it is given, so what is mounted below is given as well.
+    for path in paths.iter().filter(|path| !top.contains(path)) {
+        let (plain, parent) = (quote(path), quote(parents(path).pop().unwrap_or("/")));
+        let there =
+            if safety { format!(" && {{ [ -e {plain} ] || [ -L {plain} ]; }}") } else { String::new() };
+        let _ = writeln!(
+            text,
+            "if [ $gnu = yes ] && [ \"$(stat -c %d {plain} 2>/dev/null)\" != \"$(stat -c %d {parent} 2>/dev/null)\" ]{there}; then set -- \"$@\" {}; fi",
+            member(path)
+        );
     }
     // Two blocks of zeros are an archive of nothing.
     text.push_str("if [ $# -eq 0 ]; then head -c 1024 /dev/zero; exit; fi\nif [ $gnu = yes ]; then\nset -- --recursion \"$@\"\n");
@@ -95,7 +147,7 @@ pub fn dump(paths: &[String], safety: bool) -> Script {
     }
     text.push_str(
         "exec tar -C / --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime \\\n\
-         --xattrs --xattrs-include='*' --numeric-owner --one-file-system --no-unquote $sort \\\n\
+         --xattrs --xattrs-include='*' $acls --numeric-owner --one-file-system --no-unquote $sort \\\n\
          -cf - --no-recursion \"$@\"\n\
          fi\n\
          tar -C / -cf - \"$@\" || exit 2\n",
@@ -106,7 +158,8 @@ pub fn dump(paths: &[String], safety: bool) -> Script {
 /// Removes what the manifest does not list, extracts, and compares.
 pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
     let mut text = format!("{PRELUDE}{WORK}{}{GNU}", blob(manifest));
-    for path in paths.iter().flat_map(|path| parents(path)).collect::<BTreeSet<_>>() {
+    let top = topmost(paths);
+    for path in top.iter().flat_map(|path| parents(path)).collect::<BTreeSet<_>>() {
         let found = manifest.files.iter().find(|file| file.path.0 == path.as_bytes());
         let (mode, uid, gid) = found.map_or((0o755, 0, 0), |file| (file.mode, file.uid, file.gid));
         let path = quote(path);
@@ -115,7 +168,7 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
             "[ -d {path} ] || {{ mkdir {path} && chown {uid}:{gid} {path} && chmod {mode:04o} {path}; }} || die 'cannot make' {path}"
         );
     }
-    for (at, path) in paths.iter().enumerate() {
+    for (at, path) in top.iter().enumerate() {
         let parent = parents(path).pop().unwrap_or("/");
         let _ = writeln!(text, "touch -r {} \"$work/above.{at}\"", quote(parent));
     }
@@ -129,7 +182,10 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
         listing(paths, manifest)
     );
     text.push_str(REMOVE);
-    let members: Vec<String> = paths.iter().map(|path| quote(&format!(".{path}"))).collect();
+    if !brings_acls(manifest) {
+        text.push_str("acls=\n");
+    }
+    let members: Vec<String> = top.iter().map(|path| quote(&format!(".{path}"))).collect();
     let _ = writeln!(text, "set -- {}", members.join(" "));
     text.push_str(EXTRACT);
     if !manifest.tools.get("tar").is_some_and(|version| version.contains("GNU tar")) {
@@ -140,11 +196,18 @@ pub fn restore(paths: &[String], manifest: &ItemManifest) -> Script {
         );
         text.push_str(TOUCH);
     }
-    for (at, path) in paths.iter().enumerate() {
+    for (at, path) in top.iter().enumerate() {
         let parent = parents(path).pop().unwrap_or("/");
         let _ = writeln!(text, "touch -r \"$work/above.{at}\" {}", quote(parent));
     }
     Script::new(text)
+}
+
+/// Whether tar may set access control lists: then a file without one gets none, whatever the folder
+/// above hands down. A copy that was made without `--acls` has them as plain attributes, which that would undo.
+fn brings_acls(manifest: &ItemManifest) -> bool {
+    let has_one = |file: &FileEntry| file.xattrs.keys().any(|name| name.starts_with("system.posix_acl_"));
+    manifest.tools.contains_key("acls") || !manifest.files.iter().any(has_one)
 }
 
 /// A line for each entry below the paths: `d` for folders or `f`, and the path, where newlines are
@@ -207,19 +270,19 @@ const REMOVE: &str = r#"if [ $# -gt 0 ]; then
 find "$@" -xdev ! -type d ! -type s -print0 | tr '\n\0' '\001\n' | sed 's/^/f/'; } >"$work/have" || exit 3
 awk 'FILENAME == ARGV[1] { want[$0]; next } !($0 in want)' "$work/want" "$work/have" >"$work/extra" || exit 3
 sed -n 's/^f//p' "$work/extra" | tr '\n\001' '\0\n' | xargs -0 -r rm -f -- || die 'cannot remove what was added'
-sed -n 's/^d//p' "$work/extra" | sort -r | tr '\n\001' '\0\n' | xargs -0 -r sh -c '
+sed -n 's/^d//p' "$work/extra" | sort -ru | tr '\n\001' '\0\n' | xargs -0 -r sh -c '
 for folder do find "$folder" -xdev -type s -exec rm -f {} \; ; rmdir "$folder" || exit 1; done' sh || die 'cannot remove folders that were added'
 fi
 "#;
 
 /// Extracts, where tar puts a new file in place of an old one, and with GNU tar reads everything back from the disk and compares.
 const EXTRACT: &str = r#"if [ $gnu = yes ]; then
-tar -C / --xattrs --xattrs-include='*' --numeric-owner --same-owner --no-unquote -p -xf "$blob" "$@" || die 'extracting failed'
-tar -C / --numeric-owner --no-unquote -df "$blob" "$@" >"$work/differs" 2>&1 || { head -n 20 "$work/differs" >&2; die 'what was put back differs from the copy'; }
+tar -C / --xattrs --xattrs-include='*' $acls --numeric-owner --same-owner --no-unquote -p -xf - "$@" <"$blob" || die 'extracting failed'
+tar -C / --numeric-owner --no-unquote -df - "$@" <"$blob" >"$work/differs" 2>&1 || { head -n 20 "$work/differs" >&2; die 'what was put back differs from the copy'; }
 else
 number=
 if tar --help 2>&1 | grep -q -e numeric-owner; then number=--numeric-owner; fi
-tar -C / -x -p $number -f "$blob" || die 'extracting failed'
+tar -C / -x -p $number -f - <"$blob" || die 'extracting failed'
 fi
 "#;
 
@@ -238,5 +301,11 @@ mod tests {
     fn the_folders_above_a_path_are_listed_from_the_top() {
         assert_eq!(parents("/var/lib/wiki"), ["/var", "/var/lib"]);
         assert!(parents("/srv").is_empty());
+    }
+
+    #[test]
+    fn what_lies_below_another_path_comes_with_it() {
+        let paths = ["/a/b", "/a/b/c", "/a/bc", "/a/b", "/z"].map(str::to_owned);
+        assert_eq!(topmost(&paths), ["/a/b", "/a/bc", "/z"]);
     }
 }

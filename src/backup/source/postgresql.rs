@@ -8,9 +8,35 @@ use crate::backup::ItemManifest;
 use crate::model::Script;
 use crate::model::script::quote;
 
+/// A line for each role that owns something of the database, has a right there, or is a member of one that
+/// does: what the copy says of other roles is only used where these are gone.
+const MINE: &str = r#"with recursive base as (select oid, datdba from pg_database where datname = :'db'),
+mine(role) as (select datdba from base
+union select refobjid from pg_shdepend d, base where refclassid = 'pg_authid'::regclass
+and (dbid = base.oid or (dbid = 0 and classid = 'pg_database'::regclass and objid = base.oid))
+union select member from pg_auth_members join mine on roleid = role)
+select '-- esclusa-role "' || replace(rolname, '"', '""') || '"' from mine join pg_roles on oid = role where rolname !~ '[\n\r]';
+"#;
+
+/// The roles that are there, as the lines of [`MINE`] have them.
+const THERE: &str = r#""select '\"' || replace(rolname, '\"', '\"\"') || '\"' from pg_roles""#;
+
+/// Leaves out what the copy says of the attributes and the password of a role that is there and is
+/// another database's. A copy from before that question says it of all.
+const OTHERS: &str = r#"'FILENAME == ARGV[1] { there[$0]; next }
+/^-- esclusa-role / { mine[substr($0, 17)]; any = 1; next }
+any && /^ALTER ROLE .* WITH / { name = substr($0, 12)
+if (name ~ /^"/) { match(name, /^"([^"]|"")*"/); name = substr(name, 1, RLENGTH) } else { sub(/ .*/, "", name); name = "\"" name "\"" }
+if ((name in there) && !(name in mine)) next }
+{ print }'"#;
+
 /// Feeds SQL on standard input to the maintenance database.
 const ASK: &str = r#"ask() { psql -X -w -q -A -t -v ON_ERROR_STOP=1 -v db="$db" -d postgres; }
 "#;
+
+/// A role that has its membership already is a notice, which is not asked for; severities come in
+/// English, whatever the server's language is.
+const QUIET: &str = r#"-c "set client_min_messages = error" -c "set lc_messages = 'C'""#;
 
 /// Tools and their versions against the server's, existence, rights, size.
 pub fn preflight(name: &str) -> Script {
@@ -31,18 +57,24 @@ echo end
     ))
 }
 
-/// Both dumps in one stream; the first is small and held in memory, never on disk.
+/// Both dumps in one stream; the first is small and held in memory, never on disk. A table that somebody
+/// has locked is waited for, ten minutes long.
 pub fn dump(name: &str, safety: bool) -> Script {
     let gone = if safety { "exit 0" } else { "die 'the database does not exist'" };
     Script::new(format!(
         r#"{PRELUDE}{ASK}db={db}
 there=$(echo "select count(*) from pg_database where datname = :'db'" | ask) || exit 2
 [ "$there" = 1 ] || {gone}
+related() {{ ask <<'ESCLUSA_END'
+{MINE}ESCLUSA_END
+}}
+mine=$(related) || exit 2
 globals=$(pg_dumpall -w --globals-only </dev/null && echo x) || exit 2
-globals=${{globals%x}}
+globals="$mine
+${{globals%x}}"
 printf 'esclusa-postgresql 1 %s\n' "$(printf %s "$globals" | wc -c | tr -d ' ')"
 printf %s "$globals" || exit 2
-exec pg_dump -w -Fc -Z0 -d "$db" </dev/null
+exec pg_dump -w -Fc -Z0 --lock-wait-timeout=600000 -d "$db" </dev/null
 "#,
         db = quote(name)
     ))
@@ -51,16 +83,19 @@ exec pg_dump -w -Fc -Z0 -d "$db" </dev/null
 /// Drops, makes and loads the database, after the archive was read to its end.
 ///
 /// Roles that are there already are no error (42710), everything else is. Roles are set back to
-/// what they were, so that a password that the update changed fits the configuration again.
+/// what they were, so that a password that the update changed fits the configuration again; those of
+/// other databases stay as they are.
 pub fn restore(name: &str, manifest: &ItemManifest) -> Script {
     Script::new(format!(
         r#"{PRELUDE}{WORK}{ASK}{blob}db={db}
-first=$(head -n 1 "$blob"); globals=${{first##* }}; start=$((${{#first}} + 2))
-archive() {{ tail -c +$((start + globals)) "$blob"; }}
+first=$(head -n 1 <"$blob"); globals=${{first##* }}; start=$((${{#first}} + 2))
+archive() {{ tail -c +$((start + globals)) <"$blob"; }}
 archive | pg_restore -f /dev/null || die 'the archive cannot be read'
-tail -c +$start "$blob" | head -c "$globals" | psql -X -w -q -v VERBOSITY=sqlstate -d postgres >/dev/null 2>"$work/errors"
+tail -c +$start <"$blob" | head -c "$globals" >"$work/globals" || exit 3
+echo {THERE} | ask >"$work/there" || exit 2
+awk {OTHERS} "$work/there" "$work/globals" | psql -X -w -q -v VERBOSITY=sqlstate -d postgres {QUIET} -f - >/dev/null 2>"$work/errors"
 [ $? -le 1 ] || {{ head -n 5 "$work/errors" >&2; die 'roles could not be put back'; }}
-if grep -v -e '42710$' "$work/errors" | grep -e ':  [0-9A-Z]\{{5\}}$' >&2; then die 'roles could not be put back'; fi
+if grep -E '(ERROR|FATAL|PANIC):  [0-9A-Z]{{5}}$' "$work/errors" | grep -v -e '42710$' >&2; then die 'roles could not be put back'; fi
 echo "select pg_terminate_backend(pid) from pg_stat_activity where datname = :'db' and pid <> pg_backend_pid()" | ask >/dev/null || exit 2
 printf '%s\n' 'drop database if exists :"db"' | ask || die 'the database cannot be dropped'
 archive | pg_restore -w --create --exit-on-error -d postgres || die 'loading the archive failed'

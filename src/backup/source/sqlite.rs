@@ -25,14 +25,30 @@ echo end
     ))
 }
 
+/// Before a restore, a database that cannot be read is copied as the files that it is: it may be the
+/// reason for the restore.
+const RAW: &str = r#"printf '%s: its files are copied as they are\n' "$1" >&2
+rm -f "$work"/copy*
+set -- ./raw
+ln -s "$db" "$work/raw" || exit 3
+for end in -wal -journal; do
+if [ -f "$db$end" ]; then ln -s "$db$end" "$work/raw$end" && set -- "$@" "./raw$end" || exit 3; fi
+done
+tar -C "$work" -chf - "$@" || exit 2
+exit 0
+"#;
+
 /// Copies, checks, and writes the archive.
 pub fn dump(path: &str, safety: bool) -> Script {
     let gone = if safety { "[ -f \"$db\" ] || exit 0\n" } else { "" };
+    let failed = if safety { RAW } else { "die \"$1\"\n" };
     Script::new(format!(
         r#"{PRELUDE}{WORK}db={db}
+failed() {{
+{failed}}}
 {gone}[ -f "$db" ] || die 'the database is no file'
-sqlite3 -bail -cmd '.timeout 60000' "$db" ".backup '$work/copy'" </dev/null >&2 || die 'sqlite3 could not copy the database'
-[ "$(sqlite3 -readonly "$work/copy" 'pragma integrity_check' </dev/null)" = ok ] || die 'the copy of the database is damaged'
+sqlite3 -bail -cmd '.timeout 60000' "$db" ".backup '$work/copy'" </dev/null >&2 || failed 'sqlite3 could not copy the database'
+[ "$(sqlite3 -readonly "$work/copy" 'pragma integrity_check' </dev/null)" = ok ] || failed 'the copy of the database is damaged'
 rm -f "$work/copy-wal" "$work/copy-shm"
 owner=$(stat -c '%u:%g' "$db") && mode=$(stat -c '%a' "$db") || die 'cannot read the owner'
 if [ "$(id -u)" = 0 ]; then chown "$owner" "$work/copy" || exit 3; fi
@@ -45,6 +61,9 @@ tar -C "$work" -cf - ./copy || exit 2
 
 /// Puts the copy beside the database, checks it, and moves it into place.
 pub fn restore(path: &str, manifest: &ItemManifest) -> Script {
+    if manifest.files.iter().any(|file| file.path.0 == b"/raw") {
+        return restore_raw(path, manifest);
+    }
     let file = manifest.files.iter().find(|file| file.kind == EntryKind::File);
     let (mode, uid, gid) = file.map_or((0o600, 0, 0), |file| (file.mode, file.uid, file.gid));
     Script::new(format!(
@@ -52,7 +71,7 @@ pub fn restore(path: &str, manifest: &ItemManifest) -> Script {
 folder=${{db%/*}}; new=$db.esclusa-new
 mkdir -p "${{folder:-/}}" || exit 3
 rm -f "$new" "$new-wal" "$new-shm" "$new-journal"
-tar -xOf "$blob" ./copy >"$new" || die 'cannot unpack the copy'
+tar -xOf - ./copy <"$blob" >"$new" || die 'cannot unpack the copy'
 [ "$(sqlite3 -readonly "$new" 'pragma integrity_check' </dev/null)" = ok ] || die 'the database in the copy is damaged'
 rm -f "$new-wal" "$new-shm"
 if [ "$(id -u)" = 0 ]; then chown {uid}:{gid} "$new" || exit 3; fi
@@ -64,4 +83,28 @@ sync
         blob = blob(manifest),
         db = quote(path)
     ))
+}
+
+/// Puts the files back as they were, whatever SQLite thinks of them.
+fn restore_raw(path: &str, manifest: &ItemManifest) -> Script {
+    let mut text = format!(
+        "{PRELUDE}{}db={}\nfolder=${{db%/*}}; mkdir -p \"${{folder:-/}}\" || exit 3\n\
+         rm -f \"$db-wal\" \"$db-shm\" \"$db-journal\"\n",
+        blob(manifest),
+        quote(path)
+    );
+    for end in ["", "-wal", "-journal"] {
+        let member = format!("/raw{end}");
+        let Some(file) = manifest.files.iter().find(|file| file.path.0 == member.as_bytes()) else {
+            continue;
+        };
+        let (uid, gid, mode) = (file.uid, file.gid, file.mode);
+        text.push_str(&format!(
+            "tar -xOf - .{member} <\"$blob\" >\"$db.esclusa-new\" || die 'cannot unpack the copy'\n\
+             if [ \"$(id -u)\" = 0 ]; then chown {uid}:{gid} \"$db.esclusa-new\" || exit 3; fi\n\
+             chmod {mode:04o} \"$db.esclusa-new\" && mv -f \"$db.esclusa-new\" \"$db{end}\" || exit 3\n"
+        ));
+    }
+    text.push_str("sync\n");
+    Script::new(text)
 }

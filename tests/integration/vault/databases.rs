@@ -41,6 +41,26 @@ async fn an_sqlite_database_comes_back_while_others_write() {
     std::fs::write(&path, "no database at all").unwrap();
     assert!(item.read_preflight(&bench.run(&item.preflight())).is_err());
     assert!(!bench.run(&item.dump()).status.success());
+    // What the update damaged is copied as it is before a restore, and comes back as it was.
+    let log = place.path().join("it's a db-wal");
+    std::fs::write(&log, "a log").unwrap();
+    let safety = bench.run(&item.safety_dump());
+    assert!(safety.status.success(), "{}", String::from_utf8_lossy(&safety.stderr));
+    let items = std::slice::from_ref(&item);
+    let mut spool =
+        bench.vault.begin(Header { purpose: Purpose::Safety, ..header("s1", items) }).await.unwrap();
+    let mut writer = spool.receive(&item, &Estimate::default()).await.unwrap();
+    writer.write_all(&safety.stdout).await.unwrap();
+    spool.accept(writer, &safety.status, &safety.stderr).await.unwrap();
+    spool.seal_safety().await.unwrap();
+    bench.restore("b1", &item).await;
+    assert_eq!(ask("select group_concat(x) from t"), "1,2,3");
+    bench.restore("s1", &item).await;
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "no database at all");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "a log");
+    let meta = path.metadata().unwrap();
+    let owner = (std::os::unix::fs::MetadataExt::uid(&meta), std::os::unix::fs::MetadataExt::gid(&meta));
+    assert!(!root || owner == (123, 45));
 }
 
 /// A PostgreSQL cluster that lives as long as the test.
@@ -131,6 +151,14 @@ async fn a_postgresql_database_comes_back_with_its_roles_and_rights() {
     let name = "Wiki db-1";
     cluster.ask("postgres", "create role \"Wiki owner\" login password 'first'");
     cluster.ask("postgres", "create role reader");
+    // One of another database: a restore does not touch its password, unless it is gone.
+    cluster.ask("postgres", "create role \"Other \"\"1\"\"\" login password 'one'");
+    cluster.ask("postgres", "create role member login password 'one'");
+    cluster.ask("postgres", "grant \"Wiki owner\" to member");
+    let passwords = || {
+        cluster.ask("postgres", "select string_agg(rolpassword, ' ' order by rolname) from pg_authid where rolname ~ '^(Other|member)'")
+    };
+    cluster.ask("postgres", "grant reader to \"Wiki owner\"");
     cluster.ask("postgres", "create database \"Wiki db-1\" owner \"Wiki owner\"");
     cluster.ask("postgres", "alter database \"Wiki db-1\" set work_mem = '7MB'");
     cluster.ask("postgres", "revoke connect on database \"Wiki db-1\" from public");
@@ -143,16 +171,27 @@ async fn a_postgresql_database_comes_back_with_its_roles_and_rights() {
         let password =
             cluster.ask("postgres", "select rolpassword from pg_authid where rolname = 'Wiki owner'");
         let tables = cluster.ask(name, "select string_agg(relname, ',' order by relname) from pg_class where relnamespace = 'public'::regnamespace");
-        [rows, rights, base, password, tables]
+        let members = cluster.ask(
+            "postgres",
+            "select string_agg(roleid::regrole::text || member::regrole::text, ',') from pg_auth_members where roleid::regrole::text = 'reader'",
+        );
+        [rows, rights, base, password, tables, members]
     };
     let item = item(Part::Databases, Source::Postgresql(name.into()));
     let before = picture();
     bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
     cluster.ask(name, "update t set text = 'new'; create table added(); revoke select on t from reader");
     cluster.ask("postgres", "alter role \"Wiki owner\" password 'second'");
+    let at_first = passwords();
+    cluster.ask("postgres", "alter role member password 'two'");
     assert_ne!(picture(), before);
     bench.restore("b1", &item).await;
     assert_eq!(picture(), before);
+    assert_eq!(passwords(), at_first, "whoever acts for the owner gets the old password");
+    cluster.ask("postgres", "alter role \"Other \"\"1\"\"\" password 'two'");
+    let others = passwords();
+    bench.restore("b1", &item).await;
+    assert_eq!(passwords(), others, "what is another database's stays");
     cluster.ask("postgres", "drop database \"Wiki db-1\"");
     let safety = bench.run(&item.safety_dump());
     assert!(safety.status.success() && safety.stdout.is_empty());
@@ -246,7 +285,7 @@ async fn a_mariadb_database_comes_back_and_its_grants_stay() {
     bench.environment = vec![("HOME".into(), server.folder.path().display().to_string())];
     server.ask("create database `wiki-1` character set utf8mb4 collate utf8mb4_spanish_ci; create user w@localhost identified by 'x'; grant select on `wiki-1`.* to w@localhost");
     server.ask("create table `wiki-1`.t (n int primary key, b blob, s varchar(20)) engine=innodb; insert into `wiki-1`.t values (1, x'00ff0a27', 'ñandú'), (2, null, '')");
-    server.ask("create view `wiki-1`.v as select n from `wiki-1`.t; create procedure `wiki-1`.p() select 1; create trigger `wiki-1`.g before insert on `wiki-1`.t for each row set new.n = new.n + 10");
+    server.ask("create view `wiki-1`.v as select n from `wiki-1`.t; create procedure `wiki-1`.p() select 'a\r\nb'; create trigger `wiki-1`.g before insert on `wiki-1`.t for each row set new.n = new.n + 10");
     let picture = || {
         server.ask("checksum table `wiki-1`.t extended")
             + &server.ask("select hex(b), hex(s) from `wiki-1`.t order by n")
@@ -254,12 +293,18 @@ async fn a_mariadb_database_comes_back_and_its_grants_stay() {
             + &server.ask("select routine_name from information_schema.routines where routine_schema='wiki-1'")
             + &server.ask("select trigger_name, action_statement from information_schema.triggers where trigger_schema='wiki-1'")
             + &server.ask("select default_collation_name from information_schema.schemata where schema_name='wiki-1'")
+            + &server.ask("select hex(routine_definition) from information_schema.routines where routine_schema='wiki-1'")
+            + &server.ask("select n from `wiki-1`.h for system_time all order by n")
             + &server.ask("show grants for w@localhost")
+            + &server.ask("show create user w@localhost")
     };
+    server.ask("create table `wiki-1`.h (n int) with system versioning; insert into `wiki-1`.h values (1)");
+    server.ask("update `wiki-1`.h set n = 2");
     let item = item(Part::Databases, Source::Mariadb("wiki-1".into()));
     let before = picture();
     let proof = bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
     assert!(proof.warnings().is_empty(), "{:?}", proof.warnings());
+    server.ask("alter user w@localhost identified by 'new'; revoke select on `wiki-1`.* from w@localhost");
     server.ask("update `wiki-1`.t set s = 'new'; create table `wiki-1`.added (x int) engine=myisam; drop view `wiki-1`.v; alter database `wiki-1` collate utf8mb4_bin");
     let estimate = item.read_preflight(&bench.run(&item.preflight())).unwrap();
     assert!(estimate.warnings[0].contains("added (MyISAM)"), "{estimate:?}");

@@ -113,6 +113,65 @@ async fn a_nasty_tree_comes_back_identical_and_what_was_added_goes() {
     assert_eq!(picture(&tree), before);
 }
 
+/// A small file system mounted for as long as the test lives.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn at(path: PathBuf) -> Option<Self> {
+        std::fs::create_dir_all(&path).unwrap();
+        let mounted = rustix::process::getuid().is_root()
+            && Command::new("mount")
+                .args(["-t", "tmpfs", "-o", "size=8m", "none"])
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success();
+        if !mounted {
+            println!("left out: nothing can be mounted here");
+        }
+        mounted.then_some(Self(path))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_below_another_comes_back_whether_something_is_mounted_there_or_not() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    for mounted in [false, true] {
+        let tree = place.path().join(if mounted { "mounted" } else { "plain" });
+        let below = tree.join("uploads");
+        std::fs::create_dir_all(&tree).unwrap();
+        let mount = if mounted { Mounted::at(below.clone()) } else { None };
+        if mounted && mount.is_none() {
+            return;
+        }
+        shell(
+            "cd \"$1\"; mkdir -p uploads/old; echo a >a; echo b >uploads/b; ln uploads/b uploads/old/b; touch -d '2020-01-01 UTC' a uploads/old",
+            &tree,
+        );
+        let words = [&tree, &below, &tree].map(|path| path.display().to_string());
+        let item = item(Part::Complementary, Source::Paths(words.to_vec()));
+        let before = picture(&tree);
+        let id = if mounted { "b2" } else { "b1" };
+        let proof = bench.back_up(id, std::slice::from_ref(&item)).await.unwrap();
+        let manifest = bench.vault.manifest(proof.id()).await.unwrap();
+        let copies = |name: &str| {
+            let path = esclusa::backup::PathText(below.join(name).to_str().unwrap().as_bytes().to_vec());
+            manifest.items[0].files.iter().filter(|file| file.path == path).count()
+        };
+        assert_eq!((copies("b"), copies("old")), (1, 1), "nothing is copied twice");
+        shell("cd \"$1\"; rm -r uploads/old; echo c >uploads/b; mkdir uploads/new new; rm a", &tree);
+        bench.restore(id, &item).await;
+        assert_eq!(picture(&tree), before);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn busybox_copies_and_restores_contents_and_modes() {
     if !is_here("busybox") {
@@ -163,6 +222,87 @@ async fn a_preflight_names_everything_that_would_be_a_hole() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_system_below_a_path_is_found_through_a_link_above_it() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let real = place.path().join("real/app");
+    let Some(_mounted) = Mounted::at(real.join("data")) else { return };
+    std::os::unix::fs::symlink(place.path().join("real"), place.path().join("link")).unwrap();
+    let app = place.path().join("link/app");
+    let item = paths_item(Part::Complementary, &app);
+    let error = item.read_preflight(&bench.run(&item.preflight())).unwrap_err().to_string();
+    assert!(error.contains(&format!("mounted at `{}/data`", real.display())), "{error}");
+    // Named as a path of its own it is no hole.
+    let words = [&app, &app.join("data")].map(|path| path.display().to_string());
+    let item = super::item(Part::Complementary, Source::Paths(words.to_vec()));
+    item.read_preflight(&bench.run(&item.preflight())).unwrap();
+    std::fs::write(app.join("data/f"), "kept").unwrap();
+    bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
+    std::fs::write(app.join("data/f"), "new").unwrap();
+    bench.restore("b1", &item).await;
+    assert_eq!(std::fs::read_to_string(app.join("data/f")).unwrap(), "kept");
+    // A path that leads out of the one above it is not in that one's archive.
+    std::fs::create_dir(place.path().join("outside")).unwrap();
+    std::os::unix::fs::symlink(place.path().join("outside"), real.join("out")).unwrap();
+    std::fs::create_dir(real.join("out/below")).unwrap();
+    let words = [&real, &real.join("data"), &real.join("out/below")].map(|path| path.display().to_string());
+    let item = super::item(Part::Complementary, Source::Paths(words.to_vec()));
+    let error = item.read_preflight(&bench.run(&item.preflight())).unwrap_err().to_string();
+    assert!(error.contains("leads through a symbolic link"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_of_a_copy_counts_holes_and_is_held_against_the_servers_disk() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    std::fs::File::create(place.path().join("sparse")).unwrap().set_len(64 << 20).unwrap();
+    let item = paths_item(Part::Complementary, place.path());
+    let estimate = item.read_preflight(&bench.run(&item.preflight())).unwrap();
+    assert!(estimate.bytes >= 64 << 20, "{estimate:?}");
+    assert!(estimate.warnings.is_empty(), "{estimate:?}");
+    let stdout = b"room 70000000\nbytes 60000000\nend\n".to_vec();
+    let answer = Answer { status: Status::Exited(0), stdout, stderr: Vec::new(), truncated: false };
+    let estimate = item.read_preflight(&answer).unwrap();
+    assert!(estimate.warnings[0].contains("has 70000000 free"), "{estimate:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_file_does_not_inherit_who_may_read_the_folder() {
+    const ACCESS: &str = "system.posix_acl_access";
+    let acl = |rights: [u16; 5]| {
+        let entries = [(1, u32::MAX), (2, 33), (4, u32::MAX), (0x10, u32::MAX), (0x20, u32::MAX)];
+        let mut bytes = 2_u32.to_le_bytes().to_vec();
+        for ((tag, id), right) in entries.into_iter().zip(rights) {
+            let tag: u16 = tag;
+            bytes.extend([tag.to_le_bytes(), right.to_le_bytes()].concat());
+            bytes.extend(id.to_le_bytes());
+        }
+        bytes
+    };
+    let read = |path: &Path| {
+        let mut value = [0_u8; 256];
+        rustix::fs::getxattr(path, ACCESS, &mut value[..]).ok().map(|length| value[..length].to_vec())
+    };
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    let tree = place.path().join("t");
+    shell("cd \"$1\"; mkdir t; echo secret >t/key; chmod 640 t/key; echo shared >t/shared", place.path());
+    let (mine, none) = (acl([6, 4, 4, 4, 0]), rustix::fs::XattrFlags::empty());
+    if rustix::fs::setxattr(tree.join("shared"), ACCESS, &mine, none).is_err() {
+        println!("left out: no access control lists here");
+        return;
+    }
+    let item = paths_item(Part::Configuration, &tree);
+    bench.back_up("b1", std::slice::from_ref(&item)).await.unwrap();
+    std::fs::remove_dir_all(&tree).unwrap();
+    // From now on the folder above hands down that account 33 reads.
+    rustix::fs::setxattr(place.path(), "system.posix_acl_default", &acl([7, 7, 5, 7, 5]), none).unwrap();
+    bench.restore("b1", &item).await;
+    assert_eq!(read(&tree.join("key")), None, "nobody else may read it");
+    assert_eq!(read(&tree.join("shared")), Some(mine));
+}
+
 /// The archive of a small tree.
 fn small_archive(bench: &Bench, place: &Path) -> (Item, Vec<u8>) {
     std::fs::write(place.join("f"), vec![b'x'; 5000]).unwrap();
@@ -193,7 +333,7 @@ async fn a_dump_that_fails_or_is_cut_is_no_backup() {
     }
     let wrong = paths_item(Part::Complementary, Path::new("/elsewhere"));
     assert!(send(&bench.vault, &wrong, &archive, Status::Exited(0)).await.is_err());
-    assert!(bench.vault.list().await.unwrap().is_empty());
+    assert!(bench.vault.list().await.unwrap().backups.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,6 +436,12 @@ async fn nothing_plain_lies_in_the_vault_and_only_its_owner_can_look() {
     }
     let check = bench.vault.check_recovery(&bench.recovery).await.unwrap();
     assert_eq!((check.backup.as_str(), check.items), ("b1", 1));
+    // One that is damaged is told of, and the others are found all the same.
+    std::fs::create_dir(bench.root.path().join("vault/b9")).unwrap();
+    std::fs::create_dir(bench.root.path().join("vault/lost+found")).unwrap();
+    let check = bench.vault.check_recovery(&bench.recovery).await.unwrap();
+    assert_eq!((check.backup.as_str(), check.damaged.len()), ("b1", 1));
+    assert!(check.damaged[0].contains("b9/summary.json"), "{:?}", check.damaged);
     let (stranger, _) = generate_identity();
     assert!(bench.vault.check_recovery(&stranger).await.is_err());
 }
@@ -318,6 +464,55 @@ async fn age_and_zstd_alone_open_a_backup() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("/f\n"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_others_can_read_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let (own, recipient) = generate_identity();
+    let key = root.path().join("key");
+    write_identity(&key, &own).await.unwrap();
+    for (mode, opens) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let opened =
+            Vault::open(&root.path().join("vault"), std::slice::from_ref(&recipient), &key, false).await;
+        assert_eq!(opened.is_ok(), opens, "{mode:o}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_the_vault_stops_taking_says_why() {
+    let bench = Bench::new().await;
+    let item = paths_item(Part::Complementary, Path::new("/srv/x"));
+    let spool_header = header("b1", std::slice::from_ref(&item));
+    let mut spool = bench.vault.begin(spool_header).await.unwrap();
+    let mut writer = spool.receive(&item, &Estimate::default()).await.unwrap();
+    // Neither an archive nor its end: the vault gives up, and the writer breaks.
+    let garbage = vec![b'x'; 1 << 20];
+    while writer.write_all(&garbage).await.is_ok() {}
+    let error = spool.refused(writer).await;
+    assert!(matches!(error, VaultError::Backup(_)), "{error}");
+    assert!(error.to_string().contains("damaged archive"), "{error}");
+    let left = std::fs::read_dir(bench.root.path().join("vault/.spool-b1")).unwrap();
+    assert!(left.flatten().all(|entry| entry.file_name() == "lock"), "nothing of it is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_covers_a_plan_only_with_each_of_its_items() {
+    let bench = Bench::new().await;
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("f"), "x").unwrap();
+    let copied = paths_item(Part::Complementary, place.path());
+    let proof = bench.back_up("b1", std::slice::from_ref(&copied)).await.unwrap();
+    let manifest = bench.vault.manifest(proof.id()).await.unwrap();
+    let renamed = Item { id: "complementary.web-1.7".into(), ..copied.clone() };
+    let log = paths_item(Part::Logs, Path::new("/var/log/x"));
+    assert!(manifest.covers(&[renamed, log]));
+    let elsewhere = Item { server: ServerName::parse("web-2").unwrap(), ..copied.clone() };
+    let more = paths_item(Part::Complementary, Path::new("/srv/more"));
+    for lacking in [elsewhere, more] {
+        assert!(!manifest.covers(&[copied.clone(), lacking]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -356,13 +551,25 @@ async fn an_interrupted_backup_is_swept_and_one_at_work_is_not() {
     assert!(bench.vault.begin(header("b1", items)).await.is_err(), "it is at work");
     drop(writer);
     drop(spool);
-    assert!(bench.vault.list().await.unwrap().is_empty());
-    assert_eq!(bench.vault.sweep().await.unwrap(), [".spool-b1"]);
+    assert!(bench.vault.list().await.unwrap().backups.is_empty());
+    // What is not the vault's own is not touched, whatever it is called.
+    let theirs = [".git", ".snapshots", ".spool-", ".spool-no id", "lost+found"];
+    let path = |name: &str| bench.root.path().join("vault").join(name);
+    for name in theirs {
+        std::fs::create_dir(path(name)).unwrap();
+        std::fs::write(path(name).join("f"), "years of work").unwrap();
+    }
+    std::fs::create_dir(path(".removed-b0")).unwrap();
+    assert_eq!(bench.vault.sweep().await.unwrap(), [".removed-b0", ".spool-b1"]);
+    for name in theirs {
+        assert_eq!(std::fs::read_dir(path(name)).unwrap().count(), 1, "{name}");
+    }
     bench.back_up("b1", items).await.unwrap();
     assert!(bench.vault.begin(header("b1", items)).await.is_err(), "an id is used once");
-    assert_eq!(bench.vault.list().await.unwrap().len(), 1);
+    let listing = bench.vault.list().await.unwrap();
+    assert_eq!((listing.backups.len(), listing.damaged.len()), (1, 0));
     bench.vault.remove(&BackupId::parse("b1").unwrap()).await.unwrap();
-    assert!(bench.vault.list().await.unwrap().is_empty());
+    assert!(bench.vault.list().await.unwrap().backups.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -399,6 +606,7 @@ async fn commands_of_the_author_are_checked_before_they_count() {
             dump: words(dump),
             load: words("cat >\"$TARGET\""),
             check: Some(words(check)),
+            gone: None,
         };
         item(Part::Databases, source)
     };
@@ -418,4 +626,40 @@ async fn commands_of_the_author_are_checked_before_they_count() {
     bench.environment.push(("TARGET".into(), target.display().to_string()));
     bench.restore("b1", &custom("echo data", "grep -q data")).await;
     assert_eq!(std::fs::read_to_string(target).unwrap(), "data\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_that_fails_before_a_restore_is_no_copy_of_what_is_there() {
+    let bench = Bench::new().await;
+    let words = |text: &str| vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()];
+    for check in [None, Some("grep -q data"), Some("false")] {
+        for (dump, gone, passes, copy) in [
+            ("echo data; echo more", None, true, "data\nmore\n"),
+            ("echo data; exit 7", None, false, ""),
+            ("exit 127", None, false, ""),
+            ("true", None, false, ""),
+            ("exit 7", Some("true"), true, ""),
+            ("exit 7", Some("false"), false, ""),
+            ("echo data", Some("false"), true, "data\n"),
+        ] {
+            let source = Source::Custom {
+                name: "ldap".into(),
+                dump: words(dump),
+                load: words("cat"),
+                check: check.map(words),
+                gone: gone.map(words),
+            };
+            let item = item(Part::Databases, source);
+            let answer = bench.run(&item.safety_dump());
+            assert_eq!(answer.status.success(), passes, "{dump} {check:?} {gone:?}");
+            assert!(!passes || answer.stdout == copy.as_bytes(), "{dump} {check:?} {gone:?}");
+            // `gone` is never asked for a backup.
+            let whole = bench.run(&item.dump()).status.success();
+            assert!(!whole || !dump.contains("exit"), "{dump} {check:?} {gone:?}");
+        }
+    }
+    // What was recorded before there was this question is read as it was.
+    let old = r#"{"custom":{"name":"ldap","dump":["a"],"load":["b"],"check":null}}"#;
+    let source: Source = serde_json::from_str(old).unwrap();
+    assert_eq!(serde_json::to_string(&source).unwrap(), old);
 }
