@@ -25,6 +25,7 @@ mod presence;
 pub mod procedure;
 mod restore;
 mod retention;
+mod secrets;
 mod services;
 mod settle;
 pub mod sheet;

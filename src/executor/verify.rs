@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
-    model::{RunAs, ServerName},
+    model::{FreeText as _, RunAs, ServerName},
     plan::PlannedCheck,
     run::FindingSummary,
     transport::Frame,
@@ -25,6 +25,7 @@ pub async fn verify(
     interrupt: &Interrupt,
     groups: &[String],
 ) -> Result<Vec<FindingSummary>, ExecutorError> {
+    site.learn_secrets().await;
     let width = site.project.parallel.clamp(1, 100) as usize;
     let mut servers: Vec<(ServerName, Vec<(usize, &PlannedCheck)>)> = Vec::new();
     let wanted = loaded.plan.checks.iter().enumerate().filter(|(_, planned)| planned.check.is_of(groups));
@@ -110,18 +111,15 @@ async fn measurements(
 }
 
 fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) -> FindingSummary {
-    FindingSummary {
+    let mut summary = FindingSummary {
         check: check.id.clone(),
         server: server.clone(),
         verdict: word(finding.verdict).to_owned(),
-        lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
-        measured: finding.lines.into_iter().map(|line| redacted(site, line)).collect(),
-    }
-}
-
-/// The line without secrets.
-fn redacted(site: &Site, line: FindingLine) -> FindingLine {
-    FindingLine { found: site.redact(&line.found), wanted: site.redact(&line.wanted), ..line }
+        lines: finding.lines.iter().map(sentence).collect(),
+        measured: finding.lines,
+    };
+    summary.free_text(&mut |text| *text = site.redact(text));
+    summary
 }
 
 /// Measurements of a question that could not be asked: unknown, whatever was expected.

@@ -13,6 +13,7 @@ pub mod decide;
 pub mod event;
 pub mod file;
 pub mod form;
+mod free_text;
 pub mod graph;
 pub mod kind;
 pub mod lint;
