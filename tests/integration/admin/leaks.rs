@@ -107,3 +107,22 @@ async fn a_secret_that_is_part_of_a_name_is_refused_before_a_server_is_asked() {
     assert!(!history.out.contains("install"), "no run was opened: {}", history.out);
     assert!(place.there("notes.conf").metadata().unwrap().len() > 20, "nothing was changed");
 }
+
+#[tokio::test]
+async fn a_secret_in_a_template_that_a_variable_chooses_is_seen() {
+    let place = Place::with_secret("{file: token}").await;
+    let folder = place.project().join("playbooks/notes/files");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("test.j2"), "password = {{ secret.there }}\n").unwrap();
+    place.install(&format!(
+        "  - name: Render\n    at: app\n    template: {{src: \"files/{{{{ environment.name }}}}.j2\", dest: {}, mode: \"0600\"}}\n",
+        place.there("rendered.conf").display()
+    ));
+    let (json, text) = place.plan(0).await;
+    assert!(text.out.contains("secret: there"), "{}", text.out);
+    assert!(json.to_string().contains("\"unknown\""), "{json}");
+    place.run(&["run", "notes/install", "--env", "test"]).await;
+    let written = std::fs::read_to_string(place.there("rendered.conf")).unwrap();
+    assert_eq!(written, format!("password = {SECRET}\n"));
+    place.keeps_none();
+}
