@@ -16,6 +16,13 @@ use crate::{
 use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
 
+/// How long a server may take to answer a question.
+const ASK_TIMEOUT: Duration = Duration::from_secs(120);
+/// What it may take beyond the time limit of a command.
+const COMMAND_GRACE: Duration = Duration::from_secs(15);
+/// How often a check is asked again because the line was cut.
+const CUTS_MAX: u32 = 2;
+
 /// Asks the checks of the plan that belong to one of these groups, every one when no group is named;
 /// those of one server one after the other, servers side by side.
 pub async fn verify(
@@ -60,11 +67,16 @@ async fn until_good(
     server: &ServerName,
     check: &Check,
 ) -> Result<Finding, ExecutorError> {
-    let mut attempt = 1;
+    let (mut attempt, mut cut) = (1, 0);
     loop {
         let measurements = match measurements(fleet, server, check).await {
+            // A cut line says nothing about the system, and asking again changes nothing.
+            Err(ExecutorError::Transport(error)) if error.is_lost() && cut < CUTS_MAX => {
+                cut += 1;
+                fleet.forget(server).await;
+                continue;
+            }
             Ok(measurements) => measurements,
-            // A cut line says nothing about the system.
             Err(ExecutorError::Transport(error)) if !is_passing(&error) => unreadable(&error.to_string()),
             Err(other) => return Err(other),
         };
@@ -103,10 +115,21 @@ async fn measurements(
             let Some(script) = check.script() else {
                 return Ok(unreadable("nothing to ask"));
             };
-            let frame = Frame::ask(as_user, script).timeout(Duration::from_secs(120));
+            let frame = Frame::ask(as_user, script).timeout(patience(&check.question));
             let answer = look::next_answer(&mut session.run(vec![frame]).await?.into_iter(), server)?;
             Ok(answer.map_or_else(|| unreadable("no answer"), |answer| check.measure(&answer)))
         }
+    }
+}
+
+/// How long the server may take to answer.
+fn patience(question: &Question) -> Duration {
+    match question {
+        // The command has a limit of its own, which ends it before this one does.
+        Question::Command { timeout_ms, .. } => {
+            ASK_TIMEOUT.max(Duration::from_millis(*timeout_ms) + COMMAND_GRACE)
+        }
+        _ => ASK_TIMEOUT,
     }
 }
 
