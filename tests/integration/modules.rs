@@ -466,6 +466,45 @@ fn checks_are_answered_by_every_shell() {
 }
 
 #[test]
+fn several_archives_share_a_folder_until_one_is_laid_over_another() {
+    for shell in shells() {
+        let dest = shell.home("shared archives");
+        fs::set_permissions(&dest, fs::Permissions::from_mode(0o751)).unwrap();
+        let archive = |src: &str, entries: &[(&str, &str)]| {
+            let args = json!({"src": src, "dest": dest.display().to_string()});
+            (args, Files::of(src, &tar_gz(entries)))
+        };
+        let (one, one_files) = archive("one.tar.gz", &[("a b", "1"), ("sub/x", "1")]);
+        let (two, two_files) = archive("two.tar.gz", &[("c", "2"), ("sub/y", "2")]);
+        shell.apply("archive", &one, &one_files);
+        shell.apply("archive", &two, &two_files);
+        for (args, files) in [(&one, &one_files), (&two, &two_files)] {
+            assert!(
+                matches!(shell.outcome("archive", args, files), Ok(Outcome::Unchanged(_))),
+                "{}",
+                shell.name
+            );
+        }
+        assert_eq!(mode(&dest), 0o751, "the folder keeps its mode");
+        // A new version of the first: the old one counts no longer, the other one does.
+        let (_, newer) = archive("one.tar.gz", &[("a b", "3")]);
+        shell.apply("archive", &one, &newer);
+        assert!(matches!(shell.outcome("archive", &two, &two_files), Ok(Outcome::Unchanged(_))));
+        shell.apply("archive", &one, &one_files);
+        assert_eq!(fs::read_to_string(dest.join("a b")).unwrap(), "1");
+        // What an earlier version of this program left is known as well.
+        let digest = Digest::of(&tar_gz(&[]));
+        fs::write(dest.join(".esclusa-archive"), format!("{digest}\n")).unwrap();
+        let change = shell.change(
+            "archive",
+            &archive("x.tar.gz", &[("z", "0")]).0,
+            &archive("x.tar.gz", &[("z", "0")]).1,
+        );
+        assert!(change.diff.to_string().contains(&digest.to_string()), "{}", change.diff);
+    }
+}
+
+#[test]
 fn what_an_account_cannot_see_is_unknown_and_not_absent() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
