@@ -69,6 +69,21 @@ fn services_change_when_their_state_differs() {
             ),
             (json!({"name": "web", "enabled": true}), &unit("loaded", "active", "static", "no"), "unchanged"),
             (
+                json!({"name": "web", "enabled": false}),
+                &unit("loaded", "active", "static", "no"),
+                "unchanged",
+            ),
+            (
+                json!({"name": "web", "enabled": false}),
+                &unit("loaded", "active", "generated", "no"),
+                "unchanged",
+            ),
+            (
+                json!({"name": "web", "enabled": false}),
+                &unit("loaded", "active", "enabled", "no"),
+                "~ enabled: enabled → false\n",
+            ),
+            (
                 json!({"name": "web", "state": "started"}),
                 &unit("masked", "inactive", "masked", "no"),
                 "the unit `web` is masked",
@@ -136,8 +151,29 @@ fn packages_change_when_version_or_presence_differs() {
 }
 
 #[test]
+fn owners_whose_names_hold_spaces_are_compared() {
+    let seen = "parent=directory\nkind=file\nstat=644 7 8 1\nuser=DOM\\ana maría\ngroup=domain users\n";
+    table(
+        "file",
+        &[
+            (
+                json!({"path": "/srv/x", "owner": "DOM\\ana maría", "group": "domain users"}),
+                seen,
+                "unchanged",
+            ),
+            (json!({"path": "/srv/x", "group": "users"}), seen, "~ group: domain users → users\n"),
+            (
+                json!({"path": "/srv/x", "group": " users"}),
+                seen,
+                "`file: group` must be the name of an account or group, or its number",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn accounts_and_groups_change_field_by_field() {
-    let wiki = "passwd=wiki:x:7:8:Wiki:/srv/wiki:/bin/sh\nprimary=wiki\ngroups=wiki adm\n";
+    let wiki = "passwd=wiki:x:7:8:Wiki:/srv/wiki:/bin/sh\nprimary=wiki\ngroup=wiki\ngroup=adm\n";
     table(
         "user",
         &[
@@ -145,6 +181,13 @@ fn accounts_and_groups_change_field_by_field() {
             (json!({"name": "wiki", "groups": ["bin"]}), wiki, "~ groups: adm → adm,bin\n"),
             (json!({"name": "wiki", "groups": ["bin"], "exactly": true}), wiki, "~ groups: adm → bin\n"),
             (json!({"name": "wiki", "groups": [], "exactly": true}), wiki, "~ groups: adm → none\n"),
+            (json!({"name": "wiki", "group": "8"}), wiki, "unchanged"),
+            (json!({"name": "wiki", "group": "9"}), wiki, "~ group: wiki → 9\n"),
+            (
+                json!({"name": "wiki", "groups": ["bin"]}),
+                "passwd=wiki:x:7:8:Wiki:/srv/wiki:/bin/sh\nprimary=domain users\ngroup=domain users\ngroup=it staff\n",
+                "~ groups: it staff → bin,it staff\n",
+            ),
             (json!({"name": "wiki", "shell": "/bin/bash"}), wiki, "~ shell: /bin/sh → /bin/bash\n"),
             (json!({"name": "wiki", "state": "absent"}), wiki, "~ wiki: an account → nothing\n"),
             (json!({"name": "wiki", "state": "absent"}), "passwd=\n", "unchanged"),
