@@ -232,13 +232,24 @@ fn databases_change_part_by_part() {
         &[
             (
                 postgresql.clone(),
-                "end=1\n",
+                "salt=AAAAAAAAAAAAAAAAAAAAAA==\nend=1\n",
                 "~ account a: nothing → an account\n~ database d: nothing → empty\n~ grants of a: less → CONNECT\n",
             ),
             (
                 postgresql.clone(),
-                "database=1\naccount=md5abc\ngrant=CONNECT\nend=1\n",
+                "salt=AAAAAAAAAAAAAAAAAAAAAA==\ndatabase=1\naccount=md5abc\ngrant=CONNECT\nend=1\n",
                 "~ password of a: new\n",
+            ),
+            // md5 of `pa`, as servers keep it that know nothing better.
+            (
+                postgresql.clone(),
+                "encryption=md5\nsalt=AA==\ndatabase=1\naccount=md5e529a9cea4a728eb9c5828b13b22844c\ngrant=CONNECT\nend=1\n",
+                "unchanged",
+            ),
+            (
+                postgresql.clone(),
+                "database=1\naccount=md5abc\ngrant=CONNECT\nend=1\n",
+                "the answer of the probe cannot be read: it holds no salt for a password",
             ),
             (postgresql, "", "the answer of the probe cannot be read: "),
             (mariadb.clone(), "database=1\naccount=same\ngrant=SELECT\ngrant=DROP\nend=1\n", "unchanged"),
@@ -261,11 +272,17 @@ fn passwords_stand_in_no_diff_and_in_no_words_of_a_command() {
     )
     .unwrap();
     let action = parse("database", &args, &Place { files: &Files }).unwrap();
-    let answer =
-        Answer { status: Status::Exited(0), stdout: b"end=1\n".to_vec(), stderr: vec![], truncated: false };
-    let Ok(Outcome::Change(change)) = action.change(Some(&answer)) else { panic!("no change") };
-    assert!(!format!("{:?} {change:?} {}", action, change.diff).contains("hunter2"));
-    assert!(!change.script.0.contains("hunter2"), "it travels encoded, on standard input");
+    for encryption in ["scram-sha-256", "md5"] {
+        let stdout = format!("encryption={encryption}\nsalt=AAAAAAAAAAAAAAAAAAAAAA==\nend=1\n").into_bytes();
+        let answer = Answer { status: Status::Exited(0), stdout, stderr: vec![], truncated: false };
+        let Ok(Outcome::Change(change)) = action.change(Some(&answer)) else { panic!("no change") };
+        assert!(!format!("{:?} {change:?} {}", action, change.diff).contains("hunter2"));
+        assert!(!change.script.0.contains("hunter2"), "it travels encoded, on standard input");
+        let encoded = change.script.0.lines().filter_map(|line| shell::decode(line));
+        let statements: Vec<_> = encoded.map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
+        let statements = statements.concat();
+        assert!(statements.contains("CREATE ROLE") && !statements.contains("hunter2"), "{statements}");
+    }
 }
 
 #[test]

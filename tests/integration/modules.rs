@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod harness;
+mod postgresql;
 
 use esclusa::{
     check::{Check, Measured, Question},
