@@ -123,16 +123,14 @@ impl Redactor {
 
     /// Replaces the beginning of a value at the end of `clean`, where a text was cut.
     fn end(&self, clean: &mut Vec<u8>) {
-        let longest = self
-            .all()
-            .filter_map(|needle| {
-                let most = needle.bytes.len().min(clean.len());
-                let length = (SECRET_BYTES_MIN..=most)
-                    .rev()
-                    .find(|length| clean.ends_with(&needle.bytes[..*length]))?;
-                Some((length, &needle.name))
-            })
-            .max();
+        let Some(last) = clean.last_chunk::<SECRET_BYTES_MIN>() else { return };
+        let begun = |needle: &Needle| {
+            let mut parts = needle.bytes.windows(SECRET_BYTES_MIN).enumerate();
+            let begins = |at: usize| clean.ends_with(&needle.bytes[..at + SECRET_BYTES_MIN]);
+            let (at, _) = parts.rfind(|(at, part)| *part == last && begins(*at))?;
+            Some(at + SECRET_BYTES_MIN)
+        };
+        let longest = self.all().filter_map(|needle| Some((begun(needle)?, &needle.name))).max();
         if let Some((length, name)) = longest {
             clean.truncate(clean.len() - length);
             clean.extend_from_slice(mark(name).as_bytes());
@@ -141,14 +139,14 @@ impl Redactor {
 
     /// Replaces the end of a value at the beginning of `text`, where a text was cut. Returns its length.
     fn beginning(&self, text: &[u8], clean: &mut Vec<u8>) -> usize {
-        let longest = self
-            .all()
-            .filter_map(|needle| {
-                let most = needle.bytes.len().min(text.len());
-                let tail = |length: &usize| text.starts_with(&needle.bytes[needle.bytes.len() - length..]);
-                Some(((SECRET_BYTES_MIN..=most).rev().find(tail)?, &needle.name))
-            })
-            .max();
+        let Some(first) = text.first_chunk::<SECRET_BYTES_MIN>() else { return 0 };
+        let ended = |needle: &Needle| {
+            let mut parts = needle.bytes.windows(SECRET_BYTES_MIN).enumerate();
+            let (at, _) =
+                parts.find(|(at, part)| *part == first && text.starts_with(&needle.bytes[*at..]))?;
+            Some(needle.bytes.len() - at)
+        };
+        let longest = self.all().filter_map(|needle| Some((ended(needle)?, &needle.name))).max();
         let Some((length, name)) = longest else { return 0 };
         clean.extend_from_slice(mark(name).as_bytes());
         length
