@@ -278,7 +278,7 @@ fn passwords_stand_in_no_diff_and_in_no_words_of_a_command() {
         let Ok(Outcome::Change(change)) = action.change(Some(&answer)) else { panic!("no change") };
         assert!(!format!("{:?} {change:?} {}", action, change.diff).contains("hunter2"));
         assert!(!change.script.0.contains("hunter2"), "it travels encoded, on standard input");
-        let encoded = change.script.0.lines().filter_map(|line| shell::decode(line));
+        let encoded = change.script.0.lines().filter_map(shell::decode);
         let statements: Vec<_> = encoded.map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
         let statements = statements.concat();
         assert!(statements.contains("CREATE ROLE") && !statements.contains("hunter2"), "{statements}");

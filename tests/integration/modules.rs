@@ -513,7 +513,7 @@ fn what_an_account_cannot_see_is_unknown_and_not_absent() {
     fs::create_dir_all(closed.join("a/b")).unwrap();
     fs::write(closed.join("a/b/there"), "x").unwrap();
     symlink(closed.join("a"), folder.path().join("link")).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
     let measured = |path: &str| {
         let check = Check {
             id: "c".to_owned(),
