@@ -58,8 +58,7 @@ pub struct Finding {
 pub fn judge(check: &Check, values: &Measurements) -> Finding {
     let line = |expectation| line(&check.question, expectation, values);
     let lines: Vec<_> = check.expect.iter().map(line).collect();
-    let nothing_known =
-        values.is_empty() || values.values().any(|value| matches!(value, Measured::Unknown(_)));
+    let nothing_known = values.is_empty() || !values.values().all(Measured::is_known);
     let verdict = match lines.iter().map(|line| line.verdict).max() {
         Some(verdict) => verdict,
         None if nothing_known => Verdict::Unknown,
@@ -72,11 +71,8 @@ fn line(question: &Question, expectation: &Expectation, values: &Measurements) -
     let measured = find(values, &expectation.value);
     let (found, verdict) = match &measured {
         Measured::Unknown(reason) => (reason.clone(), Verdict::Unknown),
-        known => match holds(&expectation.condition, known) {
-            Ok(true) => (shown(known), Verdict::Good),
-            Ok(false) => (shown(known), Verdict::Bad),
-            Err(reason) => (reason, Verdict::Unknown),
-        },
+        Measured::Each(values) => worst(&expectation.condition, values),
+        known => judged(&expectation.condition, known),
     };
     FindingLine {
         value: expectation.value.clone(),
@@ -89,8 +85,33 @@ fn line(question: &Question, expectation: &Expectation, values: &Measurements) -
     }
 }
 
+/// One value, and what it is to the condition.
+fn judged(condition: &Condition, measured: &Measured) -> (String, Verdict) {
+    if let Measured::Unknown(reason) = measured {
+        return (reason.clone(), Verdict::Unknown);
+    }
+    match holds(condition, measured) {
+        Ok(true) => (shown(measured), Verdict::Good),
+        Ok(false) => (shown(measured), Verdict::Bad),
+        Err(reason) => (reason, Verdict::Unknown),
+    }
+}
+
+/// The worst of several different answers: the condition must hold for each.
+fn worst(condition: &Condition, values: &[Measured]) -> (String, Verdict) {
+    let all = values.iter().map(|value| judged(condition, value)).rev();
+    let Some((found, verdict)) = all.max_by_key(|(_, verdict)| *verdict) else {
+        return ("nothing".to_owned(), Verdict::Unknown);
+    };
+    match verdict {
+        Verdict::Good => (found, verdict),
+        _ => (format!("{found} (of {} different answers)", values.len()), verdict),
+    }
+}
+
 fn shown(measured: &Measured) -> String {
     match measured {
+        Measured::Each(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
         Measured::Int(number) => number.to_string(),
         Measured::Text(text) | Measured::Unknown(text) => text.trim_end().to_owned(),
         Measured::Samples(samples) => format!("{} samples", samples.len()),
@@ -177,6 +198,26 @@ mod tests {
             ("time", Not(Value::Int(1)), unknown(), Verdict::Unknown),
             ("other", Not(Value::Int(1)), Measured::Int(2), Verdict::Unknown),
             ("time", Is(Value::Bool(true)), Measured::truth(true), Verdict::Good),
+            (
+                "time",
+                Is(Value::Int(200)),
+                Measured::each(vec![Measured::Int(500), Measured::Int(200)]),
+                Verdict::Bad,
+            ),
+            (
+                "time",
+                Is(Value::Int(200)),
+                Measured::each(vec![Measured::Int(200), Measured::Int(500)]),
+                Verdict::Bad,
+            ),
+            (
+                "time",
+                Is(Value::Int(200)),
+                Measured::each(vec![Measured::Int(200), unknown()]),
+                Verdict::Unknown,
+            ),
+            ("time", Is(Value::Int(200)), Measured::each(vec![Measured::Int(200); 3]), Verdict::Good),
+            ("time", Contains("b".to_owned()), Measured::each(vec![text("ab"), text("bc")]), Verdict::Good),
             ("time", Is(Value::from("1.20")), text("1.2"), Verdict::Bad),
             ("time", Is(Value::Int(200)), text("200\n"), Verdict::Good),
             ("time", Contains("b".to_owned()), text("abc"), Verdict::Good),

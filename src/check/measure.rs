@@ -14,6 +14,8 @@ pub enum Measured {
     Text(String),
     /// The same number measured several times.
     Samples(Vec<i64>),
+    /// What several answers said, where they differ: an expectation must hold for each.
+    Each(Vec<Measured>),
     /// It could not be had, and why. Never good, and never a number.
     Unknown(String),
 }
@@ -25,12 +27,38 @@ impl Measured {
         Self::Text(truth.to_string())
     }
 
+    /// Whether it could be had, each time.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Unknown(_) => false,
+            Self::Each(values) => values.iter().all(Self::is_known),
+            Self::Int(_) | Self::Text(_) | Self::Samples(_) => true,
+        }
+    }
+
     /// Bytes as text, or unknown where they are not UTF-8.
     #[must_use]
     pub fn text(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::Text(text.to_owned()),
             Err(_) => Self::Unknown("it is not UTF-8".to_owned()),
+        }
+    }
+
+    /// What several answers said: one value where they agree.
+    #[must_use]
+    pub fn each(values: Vec<Self>) -> Self {
+        let mut different: Vec<Self> = Vec::new();
+        for value in values {
+            if !different.contains(&value) {
+                different.push(value);
+            }
+        }
+        match different.len() {
+            0 => Self::Unknown("there was no answer".to_owned()),
+            1 => different.remove(0),
+            _ => Self::Each(different),
         }
     }
 
@@ -50,6 +78,7 @@ impl Measured {
             Self::Int(number) => Value::Int(*number),
             Self::Text(text) => Value::Text(text.clone()),
             Self::Samples(samples) => Value::List(samples.iter().copied().map(Value::Int).collect()),
+            Self::Each(values) => Value::List(values.iter().map(Self::value).collect()),
             Self::Unknown(_) => Value::Null,
         }
     }

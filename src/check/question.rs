@@ -174,7 +174,8 @@ fn process(name: &str) -> String {
         end -= 1;
     }
     format!(
-        "w={}\nn=0\nfor f in /proc/[0-9]*/comm; do\n  {{ IFS= read -r c <\"$f\"; }} 2>/dev/null || continue\n  \
+        "{{ IFS= read -r c </proc/1/comm; }} 2>/dev/null || {{ echo 'the processes of others cannot be seen; ask with `as: root`' >&2; exit 66; }}\n\
+         w={}\nn=0\nfor f in /proc/[0-9]*/comm; do\n  {{ IFS= read -r c <\"$f\"; }} 2>/dev/null || continue\n  \
          [ \"$c\" != \"$w\" ] || n=$((n + 1))\ndone\necho \"count=$n\"\n",
         quote(&name[..end])
     )
@@ -194,7 +195,12 @@ fn command(run: &[String], timeout_ms: u64) -> String {
 fn file(path: &str) -> String {
     format!(
         "p={}\ncase $p in /*) ;; *) p=./$p ;; esac\nd=${{p%/*}}\n\
-         if [ ! -e \"$p\" ]; then\n  if [ -d \"${{d:-/}}\" ] && [ ! -x \"${{d:-/}}\" ]; then echo 'the folder above cannot be entered' >&2; exit 66; fi\n  echo exists=no; exit 0\nfi\n\
+         if [ ! -e \"$p\" ]; then\n\
+         \x20 while [ -n \"$d\" ] && [ ! -e \"$d\" ] && [ ! -L \"$d\" ]; do case $d in */*) d=${{d%/*}} ;; *) break ;; esac; done\n\
+         \x20 d=${{d:-/}}\n\
+         \x20 if [ -L \"$d\" ] && [ ! -e \"$d\" ]; then echo 'a symbolic link above leads nowhere that can be seen' >&2; exit 66; fi\n\
+         \x20 if [ -d \"$d\" ] && [ ! -x \"$d\" ]; then echo 'a folder above cannot be entered' >&2; exit 66; fi\n\
+         \x20 echo exists=no; exit 0\nfi\n\
          echo exists=yes\nstat -L -c 'size=%s' -- \"$p\" && stat -L -c 'mode=%a' -- \"$p\" && stat -L -c 'owner=%U' -- \"$p\" || exit 66\n\
          echo \"age=$(($(date +%s) - $(stat -L -c %Y -- \"$p\")))\"\n\
          if [ -f \"$p\" ] && [ -r \"$p\" ]; then printf content=; head -c {TEXT_BYTES_MAX} <\"$p\" | base64 | tr -d '\\n'; echo; fi\n",

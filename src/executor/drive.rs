@@ -12,7 +12,6 @@ use super::{
 use crate::{
     approval::{self, Approved, window},
     backup::{self, BackupId, VerifiedBackup},
-    inventory::SecretSource,
     model::{EnvironmentKind, ExitCode, RunId, canonical},
     plan::SecretValues,
     run::{BackupState, Effect, Ending, Event, Evidence, Failure, Goal, Run, decide},
@@ -108,7 +107,7 @@ impl<'a> Driver<'a> {
     /// Drives the run. Trouble of our own in the middle of a change is no bad input: the run is stuck,
     /// says why, and goes on when it is taken up again.
     pub(super) async fn drive(&self) -> Result<ExitCode, ExecutorError> {
-        self.learn_secrets().await;
+        self.site.learn_secrets().await;
         let error = match self.turns().await {
             Err(error) => error,
             done => return done,
@@ -301,18 +300,6 @@ impl<'a> Driver<'a> {
         let server = self.loaded.plan.servers.keys().next().cloned();
         let Some(server) = server else { return Err(ExecutorError::input("the plan has no server")) };
         self.journal.append(Event::ServerLost { server, words: error.to_string(), hint: error.hint() }).await
-    }
-
-    /// Teaches the redactor what the project's secrets are, so that nothing a server echoes gets
-    /// through. Their values are used for nothing else before the gate; a source that runs a command,
-    /// and may ask somebody, is left alone until then.
-    async fn learn_secrets(&self) {
-        for (name, source) in &self.site.project.secrets {
-            if !matches!(source, SecretSource::Command(_)) {
-                // What cannot be had here cannot be echoed from here; it is asked for again when needed.
-                let _ = self.site.secret(name).await;
-            }
-        }
     }
 
     async fn predict(&self, fleet: &Fleet<'_>) -> Result<(), ExecutorError> {

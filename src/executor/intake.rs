@@ -7,10 +7,12 @@ use super::{
 use crate::{
     depot,
     document::{Diagnostics, Files, Kind},
-    expression::{self, Scope},
+    expression,
     model::{BlobRef, Digest, PlaybookKind, SystemName, Value},
     module,
-    plan::{self, Artifact, FileRef, PLAN_FORMAT, Release, ReleaseFiles, RequestedSource},
+    plan::{
+        self, Artifact, FileRef, PLAN_FORMAT, Place, PlannedServer, Release, ReleaseFiles, RequestedSource,
+    },
     playbook::{self, Playbook, Sha256Source, SignatureSpec, Step},
 };
 use std::{
@@ -269,16 +271,19 @@ fn rendered(
             let mut variables = playbook.variables.clone();
             variables.extend(environment.variables.clone());
             variables.extend(server.variables.clone());
-            variables.extend(inputs.clone());
-            variables.insert("environment".into(), environment.name.as_str().into());
-            variables.insert("server".into(), server.name.as_str().into());
+            let on = PlannedServer { server: server.clone(), variables };
+            let place = Place {
+                name: environment.name.clone(),
+                kind: environment.kind,
+                policy: environment.policy.clone(),
+            };
+            let scope = plan::planning_scope(&on, &place, &step.variables, inputs);
             let items = match &step.repeat {
                 Some(Value::List(items)) => items.clone(),
                 _ => vec![Value::Null],
             };
             for item in items {
-                let scope = Scope::of(variables.clone()).with("item", item);
-                names.extend(expression::render(text, &scope).ok());
+                names.extend(expression::render(text, &scope.clone().with("item", item)).ok());
             }
         }
     }

@@ -2,11 +2,10 @@
 
 use super::{ExecutorError, Site};
 use crate::{
-    model::{Redactor, RunId, Timestamp, canonical},
+    model::{FreeText, Redactor, RunId, Timestamp, canonical},
     run::{Event, Run, RunHeader},
     store::{Append, BackupRow, Lease, Message, NewGate, Store, Taken},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use std::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, Ordering},
@@ -59,21 +58,6 @@ pub struct Journal {
     redactor: Arc<Mutex<Redactor>>,
 }
 
-/// Takes secrets out of every text of a document; keys and short marks of our own are left alone.
-fn redact(value: &mut serde_json::Value, redactor: &Redactor) {
-    match value {
-        serde_json::Value::String(text) if redactor.finds(text) => *text = redactor.text(text),
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| redact(item, redactor)),
-        serde_json::Value::Object(entries) => {
-            entries
-                .iter_mut()
-                .filter(|(key, _)| *key != "event")
-                .for_each(|(_, item)| redact(item, redactor));
-        }
-        _ => {}
-    }
-}
-
 /// Replays a run from the store.
 pub async fn load(store: &Store, id: &RunId) -> Result<Run, ExecutorError> {
     let row = store.run(id).await?;
@@ -111,15 +95,16 @@ pub(super) async fn take_lease(site: &Site, id: &RunId) -> Result<Lease, Executo
     }
 }
 
-/// An event without secrets, wherever in it a text held one: the last sieve before the record.
-pub(super) fn cleaned<E: Serialize + DeserializeOwned>(
+/// An event without secrets in its free texts: the last sieve before the record. Names stay as they are,
+/// or the record would be about something else.
+pub(super) fn cleaned<E: FreeText + Clone>(
     redactor: &Mutex<Redactor>,
     event: &E,
 ) -> Result<E, ExecutorError> {
     let redactor = redactor.lock().map_err(|_| ExecutorError::document("event", "the redactor is gone"))?;
-    let mut value = serde_json::to_value(event).map_err(|error| ExecutorError::document("event", error))?;
-    redact(&mut value, &redactor);
-    serde_json::from_value(value).map_err(|error| ExecutorError::document("event", error))
+    let mut event = event.clone();
+    event.free_text(&mut |text| redactor.clean(text));
+    Ok(event)
 }
 
 impl Journal {

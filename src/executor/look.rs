@@ -2,12 +2,12 @@
 
 use super::{Site, loaded::run_as};
 use crate::{
-    model::{Answer, ServerName},
-    module::{Change, ModuleError, Outcome, Sign},
+    model::{Answer, SecretName, ServerName},
+    module::{Change, Diff, ModuleError, Outcome},
     plan::{Ground, Known, PlannedStep, Prepared, Unready, prepare},
     transport::{Frame, Reply, Session, TransportError},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Longest time that a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -73,25 +73,35 @@ pub fn judge(prepared: &Prepared, answer: Option<&Answer>) -> Result<Outcome, Mo
     prepared.action.change(answer)
 }
 
-/// The difference of a change in words, or why it is withheld.
-pub fn shown_diff(prepared: &Prepared, change: &Change, redact: impl Fn(&str) -> String) -> String {
-    if prepared.secrets.is_empty() {
-        redact(&change.diff.to_string())
-    } else {
-        let names: Vec<_> = prepared.secrets.iter().map(ToString::to_string).collect();
-        format!("withheld (secret: {})", names.join(", "))
+/// The difference of a change in words, or why it is withheld. Secrets are taken out of it; where one is
+/// not known, whatever stood on the server before may hold it, and is left out.
+pub fn shown_diff(prepared: &Prepared, change: &Change, site: &Site) -> String {
+    if !prepared.secrets.is_empty() {
+        return withheld(&prepared.secrets);
     }
+    let unknown = site.unknown_secrets();
+    let diff = match unknown.is_empty() {
+        true => change.diff.clone(),
+        false => change.diff.without_old_text(&withheld(&unknown)),
+    };
+    site.redact(&diff.to_string())
 }
 
-/// The difference of a change that is only predicted. Where the project has secrets, lines of a file
-/// that stay as they are are left out: not every secret's value is known before the gate.
-pub fn forecast_diff(prepared: &Prepared, change: &Change, site: &Site) -> String {
-    if site.project.secrets.is_empty() || !prepared.secrets.is_empty() {
-        return shown_diff(prepared, change, |text| site.redact(text));
-    }
-    let mut change = change.clone();
-    change.diff.lines.retain(|line| line.sign != Sign::Keep);
-    shown_diff(prepared, &change, |text| site.redact(text))
+/// The difference of a change as it is hashed. Two looks at the same servers must give the same one,
+/// whatever the process that looks knows by then: so secrets are out of it, and where the project has one
+/// that nobody asks for before the gate, what stood on the server is out of it as well.
+pub fn compared_diff(change: &Change, site: &Site) -> Diff {
+    let mut diff = match site.has_unasked_secrets() {
+        true => change.diff.without_old_text(""),
+        false => change.diff.clone(),
+    };
+    diff.lines.iter_mut().for_each(|line| line.text = site.redact(&line.text));
+    diff
+}
+
+fn withheld(secrets: &BTreeSet<SecretName>) -> String {
+    let names: Vec<_> = secrets.iter().map(ToString::to_string).collect();
+    format!("withheld (secret: {})", names.join(", "))
 }
 
 /// Words of an error for the journal.

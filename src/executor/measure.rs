@@ -5,18 +5,80 @@
 use super::ExecutorError;
 use crate::{
     check::{Measured, Measurements},
-    transport::{Session, Tunnel},
+    model::{RunAs, Script},
+    transport::{Frame, Session, TransportError, Tunnel},
 };
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// Largest body that is read, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// Longest wait for a certificate.
+const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the line may take to say that it is there.
+const ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks an address with HTTP, `samples` times: `status`, `body`, `time` in milliseconds.
+/// Most bytes of different bodies that are kept of one question.
+const BODIES_BYTES_MAX: usize = 64 << 20;
+
+/// Why something was not measured.
+enum Fault {
+    /// The connection to the server, or what it forwards.
+    Line(TransportError),
+    /// What answered, in words.
+    Words(String),
+}
+
+impl From<TransportError> for Fault {
+    fn from(error: TransportError) -> Self {
+        Self::Line(error)
+    }
+}
+
+impl From<String> for Fault {
+    fn from(words: String) -> Self {
+        Self::Words(words)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(words: &str) -> Self {
+        Self::Words(words.to_owned())
+    }
+}
+
+/// Waits for an exchange through the session. Silence and a broken exchange may be the system's or the
+/// line's, so the line is asked before anything is said of the system.
+async fn within<T>(
+    session: &Session,
+    limit: Duration,
+    exchange: impl Future<Output = Result<T, Fault>>,
+) -> Result<Result<T, String>, ExecutorError> {
+    let why = match timeout(limit, exchange).await {
+        Ok(Ok(value)) => return Ok(Ok(value)),
+        Ok(Err(Fault::Line(error))) if error.is_lost() => return Err(error.into()),
+        Ok(Err(Fault::Line(error))) => error.to_string(),
+        Ok(Err(Fault::Words(words))) => words,
+        Err(_) => format!("no answer within {} ms", limit.as_millis()),
+    };
+    alive(session).await?;
+    Ok(Err(why))
+}
+
+/// Refuses a line that is gone.
+async fn alive(session: &Session) -> Result<(), ExecutorError> {
+    let nothing = Frame::ask(RunAs::Login, Script::new(":")).timeout(ALIVE_TIMEOUT);
+    match session.run(vec![nothing]).await {
+        Err(error) if error.is_lost() => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Asks an address with HTTP, `samples` times: `status`, `body`, `time` in milliseconds. What was
+/// answered differently is kept as it was each time.
 pub async fn http(
     session: &Session,
     url: &str,
@@ -25,28 +87,32 @@ pub async fn http(
     samples: u32,
 ) -> Result<Measurements, ExecutorError> {
     let limit = Duration::from_millis(timeout_ms);
-    let mut measurements = Measurements::default();
-    let mut times = Vec::new();
+    let (mut times, mut statuses, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
+    let mut room = BODIES_BYTES_MAX;
     for _ in 0..samples.max(1) {
         let begun = Instant::now();
-        match timeout(limit, request(session, url, method)).await {
-            Ok(Ok((status, body))) => {
-                times.push(elapsed_ms(begun));
-                measurements.insert("status".to_owned(), Measured::Int(i64::from(status)));
-                measurements
-                    .insert("body".to_owned(), Measured::Text(String::from_utf8_lossy(&body).into_owned()));
-            }
-            Ok(Err(why)) => return Ok(unknown(&["status", "body", "time"], &why)),
-            Err(_) => {
-                return Ok(unknown(
-                    &["status", "body", "time"],
-                    &format!("no answer within {timeout_ms} ms"),
-                ));
-            }
+        let (status, body) = match within(session, limit, request(session, url, method)).await? {
+            Ok(answer) => answer,
+            Err(why) => return Ok(unknown(&["status", "body", "time"], &why)),
+        };
+        times.push(elapsed_ms(begun));
+        statuses.push(Measured::Int(i64::from(status)));
+        if !bodies.contains(&body) {
+            room = room.saturating_sub(match &body {
+                Measured::Text(text) => text.len(),
+                _ => 0,
+            });
+            bodies.push(match room {
+                0 => Measured::Unknown("the bodies are too long to keep all of them".to_owned()),
+                _ => body,
+            });
         }
     }
-    measurements.insert("time".to_owned(), Measured::Samples(times));
-    Ok(measurements)
+    Ok(Measurements::from([
+        ("status".to_owned(), Measured::each(statuses)),
+        ("body".to_owned(), Measured::each(bodies)),
+        ("time".to_owned(), Measured::Samples(times)),
+    ]))
 }
 
 /// Opens a connection `samples` times: `open`, `time` in milliseconds.
@@ -57,25 +123,28 @@ pub async fn tcp(
     timeout_ms: u64,
     samples: u32,
 ) -> Result<Measurements, ExecutorError> {
-    let mut measurements = Measurements::default();
     let mut times = Vec::new();
     for _ in 0..samples.max(1) {
         let begun = Instant::now();
         match timeout(Duration::from_millis(timeout_ms), session.forward(host, port)).await {
-            Ok(Ok(_)) => {
-                times.push(elapsed_ms(begun));
-                measurements.insert("open".to_owned(), Measured::Text("true".into()));
-            }
+            Ok(Ok(_)) => times.push(elapsed_ms(begun)),
             Ok(Err(error)) if error.is_lost() => return Err(error.into()),
+            // The server did not try: nothing is known of the port.
+            Ok(Err(error @ TransportError::Forward { forbidden: true, .. })) => {
+                return Ok(unknown(&["open", "time"], &error.to_string()));
+            }
             Ok(Err(_)) | Err(_) => {
-                measurements.insert("open".to_owned(), Measured::Text("false".into()));
-                measurements.insert("time".to_owned(), Measured::Unknown("not open".into()));
+                alive(session).await?;
+                let mut measurements = unknown(&["time"], "not open");
+                measurements.insert("open".to_owned(), Measured::truth(false));
                 return Ok(measurements);
             }
         }
     }
-    measurements.insert("time".to_owned(), Measured::Samples(times));
-    Ok(measurements)
+    Ok(Measurements::from([
+        ("open".to_owned(), Measured::truth(true)),
+        ("time".to_owned(), Measured::Samples(times)),
+    ]))
 }
 
 /// Reads a TLS certificate: `days_left`, `subject`, `issuer`. Whether it is trusted is not asked.
@@ -85,27 +154,23 @@ pub async fn certificate(
     port: u16,
     name: Option<&str>,
 ) -> Result<Measurements, ExecutorError> {
-    let values = ["days_left", "subject", "issuer"];
-    let limit = Duration::from_secs(15);
-    match timeout(limit, peer_certificate(session, host, port, name.unwrap_or(host))).await {
-        Ok(Ok((days_left, subject, issuer))) => {
-            let mut measurements = Measurements::default();
-            measurements.insert("days_left".to_owned(), Measured::Int(days_left));
-            measurements.insert("subject".to_owned(), Measured::Text(subject));
-            measurements.insert("issuer".to_owned(), Measured::Text(issuer));
-            Ok(measurements)
-        }
-        Ok(Err(why)) => Ok(unknown(&values, &why)),
-        Err(_) => Ok(unknown(&values, "no answer within 15 s")),
-    }
+    let shown = peer_certificate(session, host, port, name.unwrap_or(host));
+    Ok(match within(session, CERTIFICATE_TIMEOUT, shown).await? {
+        Ok((days_left, subject, issuer)) => Measurements::from([
+            ("days_left".to_owned(), Measured::Int(days_left)),
+            ("subject".to_owned(), Measured::Text(subject)),
+            ("issuer".to_owned(), Measured::Text(issuer)),
+        ]),
+        Err(why) => unknown(&["days_left", "subject", "issuer"], &why),
+    })
 }
 
-async fn request(session: &Session, url: &str, method: &str) -> Result<(u16, Vec<u8>), String> {
+async fn request(session: &Session, url: &str, method: &str) -> Result<(u16, Measured), Fault> {
     let uri: hyper::Uri = url.parse().map_err(|_| format!("`{url}` is not an address"))?;
     let host = uri.host().ok_or_else(|| format!("`{url}` names no host"))?.to_owned();
     let tls = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let tunnel = session.forward(&host, port).await.map_err(|error| error.to_string())?;
+    let tunnel = session.forward(&host, port).await?;
     if tls {
         let stream = handshake(tunnel, &host, trusted()).await?;
         exchange(TokioIo::new(stream), &uri, method).await
@@ -114,7 +179,7 @@ async fn request(session: &Session, url: &str, method: &str) -> Result<(u16, Vec
     }
 }
 
-async fn exchange<S>(stream: TokioIo<S>, uri: &hyper::Uri, method: &str) -> Result<(u16, Vec<u8>), String>
+async fn exchange<S>(stream: TokioIo<S>, uri: &hyper::Uri, method: &str) -> Result<(u16, Measured), Fault>
 where
     TokioIo<S>: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -134,8 +199,12 @@ where
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
     driving.abort();
-    // A longer body than is read still has a status.
-    Ok((status, body.map(|body| body.to_bytes().to_vec()).unwrap_or_default()))
+    // A body that cannot be read, or is longer than is read, still has a status.
+    let body = match body {
+        Ok(body) => Measured::Text(String::from_utf8_lossy(&body.to_bytes()).into_owned()),
+        Err(error) => Measured::Unknown(format!("the body cannot be read: {error}")),
+    };
+    Ok((status, body))
 }
 
 async fn peer_certificate(
@@ -143,8 +212,8 @@ async fn peer_certificate(
     host: &str,
     port: u16,
     name: &str,
-) -> Result<(i64, String, String), String> {
-    let tunnel = session.forward(host, port).await.map_err(|error| error.to_string())?;
+) -> Result<(i64, String, String), Fault> {
+    let tunnel = session.forward(host, port).await?;
     let stream = handshake(tunnel, name, reading_only()?).await?;
     let (_, connection) = stream.get_ref();
     let der =
@@ -251,3 +320,6 @@ fn unknown(values: &[&str], why: &str) -> Measurements {
 fn elapsed_ms(begun: Instant) -> i64 {
     i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

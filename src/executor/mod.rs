@@ -26,6 +26,7 @@ mod presence;
 pub mod procedure;
 mod restore;
 mod retention;
+mod secrets;
 mod services;
 mod settle;
 pub mod sheet;

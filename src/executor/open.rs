@@ -70,6 +70,7 @@ async fn title(site: &Site, release: &Release) -> Result<Option<String>, Executo
 /// Opens a run of a release.
 pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<RunId, ExecutorError> {
     let plan = plan(site, release, &opening.environment, &opening.phases).await?;
+    site.refuse_secrets_in_names(&plan).await?;
     if plan.servers.is_empty() {
         return Err(ExecutorError::input_hint(
             format!("no step of `{}` selects a server of `{}`", release.playbook, opening.environment),

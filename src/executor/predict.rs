@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backup::{Part, travels},
-    model::{Digest, RunAs, Script, ServerName, StepId, Value, canonical},
+    model::{Digest, FreeText, RunAs, Script, ServerName, StepId, Value, canonical},
     module::Outcome,
     plan::{Ground, Known, PlannedStep, Predicted, Prediction},
     run::{Failure, Observed},
@@ -58,6 +58,19 @@ pub struct ShownStep {
     pub diff: Option<String>,
 }
 
+impl FreeText for Forecast {
+    fn free_text(&mut self, each: &mut dyn FnMut(&mut String)) {
+        let Self { prediction: _, shown, observed, problems } = self;
+        for step in shown.servers.values_mut().flatten() {
+            let ShownStep { step: _, name: _, kind: _, words, diff } = step;
+            words.free_text(each);
+            diff.free_text(each);
+        }
+        observed.free_text(each);
+        problems.free_text(each);
+    }
+}
+
 impl Shown {
     /// Stores it and returns its digest.
     pub async fn store(&self, site: &Site) -> Result<Digest, ExecutorError> {
@@ -70,6 +83,7 @@ impl Shown {
 
 /// Asks every server of the plan.
 pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result<Forecast, ExecutorError> {
+    site.learn_secrets().await;
     let marks = site.secret_marks();
     let ground = loaded.ground(&marks);
     let width = site.project.parallel.clamp(1, 100) as usize;
@@ -128,6 +142,7 @@ pub async fn forecast(site: &Site, loaded: &Loaded, fleet: &Fleet<'_>) -> Result
     let absent = unreached == 0 && there.is_absent(site, loaded).await?;
     forecast.observed = Observed { absent, version };
     forecast.prediction.absent = forecast.observed.absent;
+    forecast.free_text(&mut |text| *text = site.redact(text));
     Ok(forecast)
 }
 
@@ -269,7 +284,7 @@ impl Walk<'_> {
                         return problem(&mut self.seen, &self.server, step, words);
                     }
                     _ => {
-                        let shown = look::forecast_diff(&prepared, &change, self.site);
+                        let shown = look::shown_diff(&prepared, &change, self.site);
                         if !prepared.secrets.is_empty() {
                             let names: Vec<_> = prepared.secrets.iter().map(ToString::to_string).collect();
                             self.unknown(step, format!("secret: {}", names.join(", ")))
@@ -277,13 +292,9 @@ impl Walk<'_> {
                             (Predicted::NoChange, "no change", change.summary, None)
                         } else {
                             self.earlier.get_or_insert_with(|| step.id.clone());
-                            let digest = Digest::of(canonical(&change.diff).unwrap_or_default().as_bytes());
-                            (
-                                Predicted::Change(digest),
-                                "change",
-                                self.site.redact(&change.summary),
-                                Some(shown),
-                            )
+                            let compared = look::compared_diff(&change, self.site);
+                            let digest = Digest::of(canonical(&compared).unwrap_or_default().as_bytes());
+                            (Predicted::Change(digest), "change", change.summary, Some(shown))
                         }
                     }
                 },

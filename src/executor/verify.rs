@@ -8,13 +8,20 @@ use super::{
 };
 use crate::{
     check::{self, Check, Finding, FindingLine, Measured, Measurements, Question, Verdict},
-    model::{RunAs, ServerName},
+    model::{FreeText as _, RunAs, ServerName},
     plan::PlannedCheck,
     run::FindingSummary,
     transport::Frame,
 };
 use futures_util::{StreamExt as _, stream};
 use std::time::Duration;
+
+/// How long a server may take to answer a question.
+const ASK_TIMEOUT: Duration = Duration::from_secs(120);
+/// What it may take beyond the time limit of a command.
+const COMMAND_GRACE: Duration = Duration::from_secs(15);
+/// How often a check is asked again because the line was cut.
+const CUTS_MAX: u32 = 2;
 
 /// Asks the checks of the plan that belong to one of these groups, every one when no group is named;
 /// those of one server one after the other, servers side by side.
@@ -25,6 +32,7 @@ pub async fn verify(
     interrupt: &Interrupt,
     groups: &[String],
 ) -> Result<Vec<FindingSummary>, ExecutorError> {
+    site.learn_secrets().await;
     let width = site.project.parallel.clamp(1, 100) as usize;
     let mut servers: Vec<(ServerName, Vec<(usize, &PlannedCheck)>)> = Vec::new();
     let wanted = loaded.plan.checks.iter().enumerate().filter(|(_, planned)| planned.check.is_of(groups));
@@ -59,11 +67,16 @@ async fn until_good(
     server: &ServerName,
     check: &Check,
 ) -> Result<Finding, ExecutorError> {
-    let mut attempt = 1;
+    let (mut attempt, mut cut) = (1, 0);
     loop {
         let measurements = match measurements(fleet, server, check).await {
+            // A cut line says nothing about the system, and asking again changes nothing.
+            Err(ExecutorError::Transport(error)) if error.is_lost() && cut < CUTS_MAX => {
+                cut += 1;
+                fleet.forget(server).await;
+                continue;
+            }
             Ok(measurements) => measurements,
-            // A cut line says nothing about the system.
             Err(ExecutorError::Transport(error)) if !is_passing(&error) => unreadable(&error.to_string()),
             Err(other) => return Err(other),
         };
@@ -102,26 +115,34 @@ async fn measurements(
             let Some(script) = check.script() else {
                 return Ok(unreadable("nothing to ask"));
             };
-            let frame = Frame::ask(as_user, script).timeout(Duration::from_secs(120));
+            let frame = Frame::ask(as_user, script).timeout(patience(&check.question));
             let answer = look::next_answer(&mut session.run(vec![frame]).await?.into_iter(), server)?;
             Ok(answer.map_or_else(|| unreadable("no answer"), |answer| check.measure(&answer)))
         }
     }
 }
 
-fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) -> FindingSummary {
-    FindingSummary {
-        check: check.id.clone(),
-        server: server.clone(),
-        verdict: word(finding.verdict).to_owned(),
-        lines: finding.lines.iter().map(|line| site.redact(&sentence(line))).collect(),
-        measured: finding.lines.into_iter().map(|line| redacted(site, line)).collect(),
+/// How long the server may take to answer.
+fn patience(question: &Question) -> Duration {
+    match question {
+        // The command has a limit of its own, which ends it before this one does.
+        Question::Command { timeout_ms, .. } => {
+            ASK_TIMEOUT.max(Duration::from_millis(*timeout_ms) + COMMAND_GRACE)
+        }
+        _ => ASK_TIMEOUT,
     }
 }
 
-/// The line without secrets.
-fn redacted(site: &Site, line: FindingLine) -> FindingLine {
-    FindingLine { found: site.redact(&line.found), wanted: site.redact(&line.wanted), ..line }
+fn summary(site: &Site, server: &ServerName, check: &Check, finding: Finding) -> FindingSummary {
+    let mut summary = FindingSummary {
+        check: check.id.clone(),
+        server: server.clone(),
+        verdict: word(finding.verdict).to_owned(),
+        lines: finding.lines.iter().map(sentence).collect(),
+        measured: finding.lines,
+    };
+    summary.free_text(&mut |text| *text = site.redact(text));
+    summary
 }
 
 /// Measurements of a question that could not be asked: unknown, whatever was expected.

@@ -19,7 +19,7 @@ use crate::{
     run::{Event, InFlight, StepEnd, StepState},
     transport::{Frame, Reply, Session, TransportError, UnitId},
 };
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 /// How many steps are probed ahead at most.
 const WINDOW_MAX: usize = 64;
@@ -258,7 +258,7 @@ impl<'a> Worker<'a> {
             self.upload(session, step, blob).await?;
         }
         let unit = change.once.then(|| self.unit(step, attempt));
-        let diff = look::shown_diff(prepared, change, |text| self.with.site.redact(text));
+        let diff = look::shown_diff(prepared, change, self.with.site);
         self.with
             .journal
             .append(Event::StepStarted {
@@ -374,8 +374,8 @@ impl<'a> Worker<'a> {
         step: &PlannedStep,
         answer: &Answer,
     ) -> Result<Option<crate::model::Digest>, ExecutorError> {
-        let mut text = self.with.site.redact_bytes(&answer.stdout);
-        text.extend(self.with.site.redact_bytes(&answer.stderr));
+        let mut text = self.with.site.redact_bytes(&marked(answer, &answer.stdout));
+        text.extend(self.with.site.redact_bytes(&marked(answer, &answer.stderr)));
         if text.is_empty() {
             return Ok(None);
         }
@@ -410,7 +410,8 @@ impl<'a> Worker<'a> {
     /// What a command said last, redacted as a whole before anything is cut off.
     fn said(&self, answer: &Answer) -> String {
         let quiet = answer.stderr.iter().all(u8::is_ascii_whitespace);
-        let bytes = self.with.site.redact_bytes(if quiet { &answer.stdout } else { &answer.stderr });
+        let said = if quiet { &answer.stdout } else { &answer.stderr };
+        let bytes = self.with.site.redact_bytes(&marked(answer, said));
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -437,6 +438,14 @@ impl<'a> Worker<'a> {
                 () = self.with.interrupt.wait() => {}
             }
         }
+    }
+}
+
+/// An output, with a mark where it was cut at its limit: half a secret may stand before it.
+fn marked<'a>(answer: &Answer, output: &'a [u8]) -> Cow<'a, [u8]> {
+    match answer.truncated {
+        true => Cow::Owned([output, "…".as_bytes()].concat()),
+        false => Cow::Borrowed(output),
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod canonical;
 pub mod digest;
 pub mod exit;
+pub mod free_text;
 pub mod kind;
 pub mod name;
 pub mod people;
@@ -18,6 +19,7 @@ pub mod value;
 pub use canonical::{CanonicalError, canonical};
 pub use digest::Digest;
 pub use exit::ExitCode;
+pub use free_text::FreeText;
 pub use kind::{EnvironmentKind, Language, PlaybookKind};
 pub use name::*;
 pub use people::{People, Person};

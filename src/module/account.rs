@@ -12,6 +12,15 @@ pub(super) fn entry(database: &str, name: &str) -> String {
     )
 }
 
+/// Shell text that assigns `$e` the entry of the group whose number is in `$variable`, or nothing. Names can
+/// hold spaces, so a list of them cannot be taken apart; numbers can.
+pub(super) fn group_of_number(variable: &str) -> String {
+    format!(
+        "  if command -v getent >/dev/null; then e=$(getent group \"${variable}\" || :)\n  \
+         else e=$(awk -F: -v n=\"${variable}\" '$3 == n' /etc/group); fi\n"
+    )
+}
+
 /// Whether `text` can name an account or group that is made here.
 pub(super) fn is_name(text: &str) -> bool {
     text.len() <= 32

@@ -12,7 +12,8 @@ use crate::document::{Field, Kind as Wants, Shape};
 use crate::model::{Answer, Digest, Script};
 
 const FORMATS: &[&str] = &["tar", "tar.gz", "tar.xz", "tar.bz2", "tar.zst", "zip"];
-/// The file in the folder that holds the digest of the archive it was unpacked from.
+/// The file in the folder that says, with the archive's digest at the end of its name, that it was unpacked
+/// there; it lists the archive's files. Without a digest earlier versions kept it, with the digest inside.
 const MARK: &str = ".esclusa-archive";
 
 pub(super) const SHAPE: Shape = Shape::new(
@@ -134,20 +135,36 @@ impl Archive {
         }
         text.push_str("chmod 755 \"$n\"\n");
         text.push_str(&self.attributes.chown("\"$n\"", "-hR"));
-        text.push_str(&format!("printf '%s\\n' {} >\"$n/{MARK}\"\n", self.digest));
+        text.push_str("(cd \"$n\" && find . ! -type d | LC_ALL=C sort) >\"$t/list\"\n");
+        let mark = format!("{MARK}.{}", self.digest);
         if self.replace {
+            text.push_str(&format!("mv \"$t/list\" \"$n/{mark}\"\n"));
             text.push_str(
                 "if [ -d \"$p\" ]; then mv -- \"$p\" \"$t/old\"; mv -- \"$n\" \"$p\" || { mv -- \"$t/old\" \"$p\"; exit 66; }; else mv -- \"$n\" \"$p\"; fi\n",
             );
         } else {
-            // The mark is laid over last: until then the archive counts as not unpacked.
             text.push_str(&format!(
-                "if [ -d \"$p\" ]; then mv \"$n/{MARK}\" \"$t/mark\"; rm -f -- \"$p/{MARK}\"; cp -a \"$n/.\" \"$p/\"; mv -f \"$t/mark\" \"$p/{MARK}\"; else mv -- \"$n\" \"$p\"; fi\n"
+                "if [ ! -d \"$p\" ]; then mv \"$t/list\" \"$n/{mark}\"; mv -- \"$n\" \"$p\"; exit 0; fi\n{FORGET}{LAY}mv -f -- \"$t/list\" \"$p/{mark}\"\n"
             ));
         }
         text
     }
 }
+
+/// Forgets the archives that have a file in common with this one: it is laid over theirs.
+const FORGET: &str = r#"rm -f -- "$p/.esclusa-archive"
+for m in "$p/.esclusa-archive".*; do
+  [ -f "$m" ] || continue
+  [ -z "$(LC_ALL=C sort -- "$m" "$t/list" | uniq -d | head -n 1)" ] || rm -f -- "$m"
+done
+"#;
+
+/// Lays what was unpacked over what is there. Entry by entry, since the folder itself keeps its mode and
+/// owner.
+const LAY: &str = r#"for e in "$n"/* "$n"/.[!.]* "$n"/..?*; do
+  if [ -e "$e" ] || [ -L "$e" ]; then cp -a -- "$e" "$p/"; fi
+done
+"#;
 
 const STRIP: &str = r#"set --
 for e in "$n"/* "$n"/.[!.]* "$n"/..?*; do if [ -e "$e" ] || [ -L "$e" ]; then set -- "$@" "$e"; fi; done
@@ -159,7 +176,8 @@ impl Module for Archive {
     fn probe(&self) -> Option<Script> {
         let mut text = path::probe(&self.dest, Links::Refuse, Ask::Attributes);
         text.push_str(&format!(
-            "if [ -f \"$p/{MARK}\" ]; then printf 'mark=%s\\n' \"$(head -c 64 \"$p/{MARK}\")\"; fi\n"
+            "if [ -f \"$p/{MARK}\" ]; then printf 'mark=%s\\n' \"$(head -c 64 \"$p/{MARK}\")\"; fi\n\
+             for m in \"$p/{MARK}\".*; do [ ! -f \"$m\" ] || printf 'mark=%s\\n' \"${{m##*.}}\"; done\n"
         ));
         if let Some(creates) = &self.creates {
             let creates = crate::model::script::quote(creates);
@@ -171,11 +189,10 @@ impl Module for Archive {
     fn change(&self, answer: Option<&Answer>) -> Result<Outcome, ModuleError> {
         let seen = Seen::read(&self.dest, answer)?;
         let text = answer.map(Answer::text).unwrap_or_default();
-        let find = |wanted: &str| {
-            shell::lines(&text).find(|(key, _)| *key == wanted).map(|(_, value)| value.to_owned())
-        };
-        let mark = find("mark");
-        if find("creates").is_some() || mark.as_ref() == Some(&self.digest.to_string()) {
+        let marks: Vec<_> =
+            shell::lines(&text).filter(|(key, _)| *key == "mark").map(|(_, mark)| mark).collect();
+        let created = shell::lines(&text).any(|(key, _)| key == "creates");
+        if created || marks.contains(&self.digest.to_string().as_str()) {
             return Ok(Outcome::Unchanged(registered(false, [("path", self.dest.as_str().into())])));
         }
         if !matches!(seen.kind, Kind::Absent | Kind::Directory) {
@@ -183,10 +200,10 @@ impl Module for Archive {
         }
         let lacks = seen.reachable()?;
         let mut diff = Diff::default();
-        let from = match (&mark, seen.kind) {
-            (Some(mark), _) => format!("sha256 {mark}"),
-            (None, Kind::Absent) => "nothing".to_owned(),
-            (None, _) => "a folder".to_owned(),
+        let from = match (&marks[..], seen.kind) {
+            ([], Kind::Absent) => "nothing".to_owned(),
+            ([], _) => "a folder".to_owned(),
+            (marks, _) => format!("sha256 {}", marks.join(", ")),
         };
         diff.attribute(&self.dest, from, format!("{}, sha256 {}", self.src, self.digest));
         if self.replace && seen.kind == Kind::Directory {

@@ -170,8 +170,10 @@ impl<'a> Args<'a> {
     /// The name of an account or group, or a number.
     pub fn account(&self, key: &str) -> Result<Option<String>, ModuleError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
-        let good = |c: char| !c.is_control() && !c.is_whitespace() && !":/,".contains(c);
-        if text.is_empty() || text.starts_with(['-', '+']) || !text.chars().all(good) || text.len() > 64 {
+        // A directory's names can hold spaces: `domain users`.
+        let good = |c: char| !c.is_control() && (c == ' ' || !c.is_whitespace()) && !":/,".contains(c);
+        let bare = text.trim() == text && !text.is_empty();
+        if !bare || text.starts_with(['-', '+']) || !text.chars().all(good) || text.len() > 64 {
             return Err(self.wrong(key, "must be the name of an account or group, or its number"));
         }
         Ok(Some(text))

@@ -113,7 +113,8 @@ impl Conditions {
         }
         if let Some(unless) = &self.unless {
             text.push_str(&format!(
-                "if (\n{}{unless}) </dev/null >/dev/null 2>&1; then echo done=unless; fi\n",
+                // Alone, since in a condition `set -e` has no effect.
+                "(\n{}{unless}) </dev/null >/dev/null 2>&1\n[ $? != 0 ] || echo done=unless\n",
                 around.enter()
             ));
         }

@@ -38,6 +38,9 @@ pub(super) const SHAPE: Shape = Shape::new(
     ],
 );
 
+/// Bytes of the salt of a new verifier.
+const SALT_BYTES: usize = 16;
+
 pub(super) struct Database {
     engine: Engine,
     database: String,
@@ -70,6 +73,10 @@ struct Seen {
     grants: BTreeSet<String>,
     done: bool,
     unanswered: bool,
+    /// How PostgreSQL keeps passwords.
+    encryption: String,
+    /// Random bytes of the server, for a new verifier.
+    salt: Vec<u8>,
 }
 
 impl Database {
@@ -159,8 +166,11 @@ impl Database {
                 if let Some(account) = &self.account {
                     let name = engine.literal(&account.name);
                     text.push_str(&ask(&format!(
-                        "SELECT 'account=' || coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {name};"
+                        "SELECT 'account=' || coalesce(rolpassword, '') FROM pg_authid WHERE rolname = {name};\n\
+                         SELECT 'encryption=' || setting FROM pg_settings WHERE name = 'password_encryption';"
                     )));
+                    // Where a password is set, the server says with what it is salted.
+                    text.push_str("printf 'salt=%s\\n' \"$(head -c 16 /dev/urandom | base64)\"\n");
                     let grants = "SELECT 'grant=' || a.privilege_type FROM pg_database d, aclexplode(d.datacl) a, pg_roles r \
                          WHERE a.grantee = r.oid";
                     text.push_str(&ask(&format!(
@@ -226,6 +236,8 @@ impl Database {
                 }
                 "unless" => seen.done = !matches!(value.trim(), "" | "0" | "f" | "false" | "NULL"),
                 "unanswered" => seen.unanswered = true,
+                "encryption" => value.clone_into(&mut seen.encryption),
+                "salt" => seen.salt = shell::decode(value).unwrap_or_default(),
                 "end" => ended = true,
                 _ => {}
             }
@@ -237,10 +249,29 @@ impl Database {
         let Some(password) = self.account.as_ref().and_then(|account| account.password.as_ref()) else {
             return true;
         };
-        match self.engine {
-            Engine::Postgresql => sql::scram_matches(password, answer).unwrap_or(false),
-            Engine::Mariadb => answer == "same",
+        match (self.engine, &self.account) {
+            (Engine::Postgresql, Some(account)) => {
+                sql::Verifier { account: &account.name, password }.fits(answer)
+            }
+            _ => answer == "same",
         }
+    }
+
+    /// The password as it stands in a statement. PostgreSQL is told what it keeps of it and not the
+    /// password itself, which its statistics and its logs would keep; MariaDB takes the password.
+    fn password_literal(&self, account: &Account, seen: &Seen) -> Result<Option<String>, ModuleError> {
+        let Some(password) = &account.password else { return Ok(None) };
+        let needed = !seen.account || !seen.password;
+        let text = match self.engine {
+            Engine::Mariadb => password.clone(),
+            Engine::Postgresql if needed && seen.salt.len() < SALT_BYTES => {
+                return Err(ModuleError::Answer("it holds no salt for a password".to_owned()));
+            }
+            Engine::Postgresql => {
+                sql::Verifier { account: &account.name, password }.new_for(&seen.encryption, &seen.salt)
+            }
+        };
+        Ok(Some(self.engine.literal(&text)))
     }
 
     /// Grants that are wanted and not there.
@@ -262,7 +293,7 @@ impl Database {
             .collect()
     }
 
-    fn statements(&self, seen: &Seen, diff: &mut Diff) -> String {
+    fn statements(&self, seen: &Seen, diff: &mut Diff) -> Result<String, ModuleError> {
         let engine = self.engine;
         let database = engine.name(&self.database);
         let mut sql = String::new();
@@ -273,7 +304,7 @@ impl Database {
                     format!("{}@{}", engine.literal(&account.name), engine.literal(&account.host))
                 }
             };
-            sql.push_str(&self.account_statements(account, &who, seen, diff));
+            sql.push_str(&self.account_statements(account, &who, seen, diff)?);
         }
         if !seen.database {
             diff.attribute(&format!("database {}", self.database), "nothing", "empty");
@@ -297,17 +328,23 @@ impl Database {
                 });
             }
         }
-        sql
+        Ok(sql)
     }
 
-    fn account_statements(&self, account: &Account, who: &str, seen: &Seen, diff: &mut Diff) -> String {
-        let password = account.password.as_ref().map(|password| self.engine.literal(password));
+    fn account_statements(
+        &self,
+        account: &Account,
+        who: &str,
+        seen: &Seen,
+        diff: &mut Diff,
+    ) -> Result<String, ModuleError> {
+        let password = self.password_literal(account, seen)?;
         if !seen.account {
             diff.attribute(&format!("account {}", account.name), "nothing", "an account");
         } else if password.is_some() && !seen.password {
             diff.note(format!("password of {}: new", account.name));
         }
-        match (self.engine, seen.account, password) {
+        Ok(match (self.engine, seen.account, password) {
             (Engine::Postgresql, false, None) => format!("CREATE ROLE {who} LOGIN;\n"),
             (Engine::Postgresql, false, Some(password)) => {
                 format!("CREATE ROLE {who} LOGIN PASSWORD {password};\n")
@@ -323,7 +360,7 @@ impl Database {
                 format!("ALTER USER {who} IDENTIFIED BY {password};\n")
             }
             _ => String::new(),
-        }
+        })
     }
 
     fn create_database(&self, name: &str) -> String {
@@ -408,7 +445,7 @@ impl Module for Database {
             ));
         }
         let mut diff = Diff::default();
-        let statements = self.statements(&seen, &mut diff);
+        let statements = self.statements(&seen, &mut diff)?;
         let mut script = format!("{}{}", shell::CHANGE, self.engine.client());
         if !statements.is_empty() {
             script.push_str(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// Most lines of a text that a diff shows; beyond, the digests tell the difference.
 const TEXT_LINES_MAX: usize = 400;
@@ -46,6 +46,24 @@ impl Diff {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    /// The same without the text that is there now: lines that stay are left out, and lines that go say
+    /// `instead`. A line that comes as it goes, with another line end, is text of now as well.
+    #[must_use]
+    pub fn without_old_text(&self, instead: &str) -> Self {
+        let goes: BTreeSet<_> = self.lines.iter().filter(|line| line.sign == Sign::Remove).collect();
+        let is_old = |line: &DiffLine| {
+            line.sign == Sign::Remove || goes.contains(&DiffLine { sign: Sign::Remove, ..line.clone() })
+        };
+        let new = |line: &DiffLine| match line.sign {
+            Sign::Keep => None,
+            Sign::Remove | Sign::Add if is_old(line) => {
+                Some(DiffLine { sign: line.sign, text: instead.to_owned() })
+            }
+            _ => Some(line.clone()),
+        };
+        Self { lines: self.lines.iter().filter_map(new).collect() }
     }
 
     /// Adds a remark.
@@ -141,6 +159,17 @@ mod tests {
         assert_eq!(shown("a\n", "a\n"), "");
         assert_eq!(shown("", "\u{1b}[31m\n"), "+ \\u{1b}[31m\n");
         assert!(shown("a\0", "b").contains("not shown"));
+    }
+
+    #[test]
+    fn what_stands_there_now_can_be_left_out() {
+        let mut diff = Diff::default();
+        diff.content(b"a=1\nb=2\nc=3\nlast", b"a=1\nb=3\nc=3\nlast\nd=4");
+        let without = diff.without_old_text("x").to_string();
+        assert_eq!(
+            without,
+            "- x\n+ b=3\n- x\n~ no line end at the end of the file\n+ x\n+ d=4\n~ no line end at the end of the file\n"
+        );
     }
 
     #[test]

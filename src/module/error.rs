@@ -129,7 +129,9 @@ pub(super) fn failed(answer: &Answer) -> ModuleError {
     let text = String::from_utf8_lossy(&answer.stderr);
     let text = if text.trim().is_empty() { answer.text().into() } else { text };
     let skipped = text.trim().chars().count().saturating_sub(STDERR_CHARS_MAX);
-    let end: String = text.trim().chars().skip(skipped).collect();
+    // Half a secret may follow: the mark tells where to look for it.
+    let cut = if skipped > 0 { "…" } else { "" };
+    let end: String = cut.chars().chain(text.trim().chars().skip(skipped)).collect();
     let lines = end.lines().map(|line| format!("\n{}", printable(line, STDERR_CHARS_MAX)));
     ModuleError::Failed { status: answer.status.to_string(), detail: lines.collect() }
 }

@@ -22,7 +22,7 @@ pub(super) const SHAPE: Shape = Shape::new(
         Field::optional(
             "match",
             Wants::Regex,
-            "regular expression: the last line that it finds becomes `line` (with `absent`: all such lines go)",
+            "regular expression: the last line that it finds becomes `line`, unless `line` is there and it does not find that (with `absent`: all such lines go)",
         ),
         Field::optional("state", Wants::Word(STATES), "present (default) or absent"),
         Field::optional(
@@ -123,15 +123,19 @@ fn edited(text: &[u8], edit: &Edit) -> Vec<u8> {
         }
         Edit::Present { line, matching, at } => {
             let wanted = line.as_bytes();
+            let there = lines.iter().any(|text| bare(text) == wanted);
+            // It would become the same line once more, and in the next run the one before it, and so on.
+            let done = there && matching.as_ref().is_some_and(|matching| !matching.is_match(wanted));
             let found = matching
                 .as_ref()
+                .filter(|_| !done)
                 .and_then(|found| lines.iter().rposition(|text| found.is_match(&bare(text))));
             if let Some(found) = found {
                 let old = lines[found];
                 let new = [wanted, &old[bare(old).len()..]].concat();
                 return [&lines[..found].concat(), &new[..], &lines[found + 1..].concat()].concat();
             }
-            if lines.iter().any(|text| bare(text) == wanted) {
+            if there {
                 return text.to_vec();
             }
             let spot = match at {
@@ -243,6 +247,8 @@ mod tests {
             ("a\nb", present("x", None, after("^b")), "a\nb\nx"),
             ("a\nb\n", present("x", None, before("^b")), "a\nx\nb\n"),
             ("a\n", present("x", Some("^no"), before("^no")), "a\nx\n"),
+            ("#p 1\n#p 2\n", present("p 3", Some("^#p"), Spot::End), "#p 1\np 3\n"),
+            ("p=3\nb\np=1\n", present("p=3", Some("^p="), Spot::End), "p=3\nb\np=3\n"),
         ] {
             let once = edited(text.as_bytes(), &edit);
             assert_eq!(String::from_utf8_lossy(&once), expected);

@@ -104,7 +104,10 @@ elif [ -d "$p" ]; then k=directory
 elif [ -e "$p" ]; then k=other
 fi
 echo kind=$k
-[ $k = absent ] || stat -c 'stat=%a %u %g %s %U %G' -- "$p"
+# Names can hold spaces, so each has a line of its own.
+[ $k = absent ] || stat -c 'stat=%a %u %g %s
+user=%U
+group=%G' -- "$p"
 "#,
     );
     if let Ask::Content { unless, bytes_max } = ask {
@@ -163,6 +166,8 @@ impl Seen {
                     seen.target = Some(target.strip_suffix('\n').unwrap_or(&target).to_owned());
                 }
                 "stat" => seen.stat(value).ok_or_else(unreadable)?,
+                "user" => value.clone_into(&mut seen.user),
+                "group" => value.clone_into(&mut seen.group),
                 "digest" => seen.digest = Some(Digest::parse(value).ok_or_else(unreadable)?),
                 "text" => seen.text = Some(shell::decode(value).ok_or_else(unreadable)?),
                 _ => {}
@@ -174,13 +179,11 @@ impl Seen {
 
     fn stat(&mut self, line: &str) -> Option<()> {
         let words: Vec<_> = line.split(' ').collect();
-        let [mode, uid, gid, size, user, group] = words[..] else { return None };
+        let [mode, uid, gid, size] = words[..] else { return None };
         self.mode = u32::from_str_radix(mode, 8).ok()?;
         self.uid = uid.parse().ok()?;
         self.gid = gid.parse().ok()?;
         self.size = size.parse().ok()?;
-        user.clone_into(&mut self.user);
-        group.clone_into(&mut self.group);
         Some(())
     }
 

@@ -40,10 +40,13 @@ impl Unit {
         matches!(self.active.as_str(), "active" | "reloading")
     }
 
-    /// Whether it starts with the server, as far as it can be enabled: a static or generated unit
-    /// has nothing to enable.
-    fn enabled(&self) -> bool {
-        matches!(self.file.as_str(), "enabled" | "static" | "alias" | "generated" | "indirect" | "transient")
+    /// Whether it starts with the server; nothing where that cannot be chosen: a static or generated unit
+    /// has nothing to enable, and nothing to disable.
+    fn enabled(&self) -> Option<bool> {
+        match self.file.as_str() {
+            "static" | "generated" | "indirect" | "transient" => None,
+            file => Some(matches!(file, "enabled" | "alias")),
+        }
     }
 }
 
@@ -91,7 +94,7 @@ impl Service {
         if unit.stale {
             diff.note("the unit's definition changed: systemd reads it again");
         }
-        if let Some(wanted) = self.enabled.filter(|wanted| *wanted != unit.enabled()) {
+        if let Some(wanted) = self.enabled.filter(|wanted| unit.enabled().is_some_and(|is| is != *wanted)) {
             let from = if unit.file.is_empty() { "none" } else { &unit.file };
             diff.attribute("enabled", from, wanted);
             commands.push(format!("systemctl {} -- {name}", if wanted { "enable" } else { "disable" }));

@@ -1,6 +1,7 @@
 //! The two database engines: how their clients are called and how SQL is quoted.
 
 use crate::model::script::quote;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 
 /// A database engine.
@@ -96,10 +97,57 @@ sql() {
 }
 "#;
 
+/// How often a verifier that is made here hashes a password: PostgreSQL's own number.
+const ITERATIONS: u32 = 4096;
+
+/// What PostgreSQL keeps of a password instead of it.
+pub(super) struct Verifier<'a> {
+    pub account: &'a str,
+    pub password: &'a str,
+}
+
+impl Verifier<'_> {
+    /// Whether `stored` belongs to the password, in whichever way the server keeps it.
+    pub fn fits(&self, stored: &str) -> bool {
+        match stored.starts_with("SCRAM-SHA-256$") {
+            true => scram_matches(self.password, stored).unwrap_or(false),
+            false => stored == self.md5(),
+        }
+    }
+
+    /// A new one for a server whose `password_encryption` is this. The password itself never travels in a
+    /// statement, which the server may log.
+    pub fn new_for(&self, encryption: &str, salt: &[u8]) -> String {
+        match encryption {
+            // Clients of servers that keep it like this may know nothing else.
+            "md5" | "on" | "off" => self.md5(),
+            _ => scram(self.password, salt, ITERATIONS),
+        }
+    }
+
+    fn md5(&self) -> String {
+        use md5::Digest as _;
+        format!("md5{}", hex::encode(md5::Md5::digest(format!("{}{}", self.password, self.account))))
+    }
+}
+
+/// The password as it is hashed: in one spelling of its characters, as PostgreSQL does it.
+fn prepared(password: &str) -> std::borrow::Cow<'_, str> {
+    stringprep::saslprep(password).unwrap_or(password.into())
+}
+
+fn scram(password: &str, salt: &[u8], iterations: u32) -> String {
+    let salted = pbkdf2(prepared(password).as_bytes(), salt, iterations);
+    let stored = Sha256::digest(hmac(&salted, b"Client Key"));
+    let server = hmac(&salted, b"Server Key");
+    let [salt, stored, server] = [salt, &stored[..], &server[..]].map(|bytes| BASE64_STANDARD.encode(bytes));
+    format!("SCRAM-SHA-256${iterations}:{salt}${stored}:{server}")
+}
+
 /// Whether `verifier`, as PostgreSQL stores it, belongs to `password`.
 ///
 /// `SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>`; nothing for other kinds.
-pub(super) fn scram_matches(password: &str, verifier: &str) -> Option<bool> {
+fn scram_matches(password: &str, verifier: &str) -> Option<bool> {
     let rest = verifier.strip_prefix("SCRAM-SHA-256$")?;
     let (parameters, keys) = rest.split_once('$')?;
     let (iterations, salt) = parameters.split_once(':')?;
@@ -107,7 +155,7 @@ pub(super) fn scram_matches(password: &str, verifier: &str) -> Option<bool> {
     let iterations: u32 = iterations.parse().ok().filter(|count| (1..=1_000_000).contains(count))?;
     let salt = super::shell::decode(salt)?;
     let stored = super::shell::decode(stored)?;
-    let salted = pbkdf2(password.as_bytes(), &salt, iterations);
+    let salted = pbkdf2(prepared(password).as_bytes(), &salt, iterations);
     let client_key = hmac(&salted, b"Client Key");
     Some(Sha256::digest(client_key).as_slice() == stored)
 }
@@ -148,6 +196,35 @@ mod tests {
             hex::encode(pbkdf2(b"passwd", b"salt", 1)),
             "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
         );
+    }
+
+    #[test]
+    fn a_verifier_is_that_of_the_standard_and_fits_its_password_alone() {
+        // RFC 7677, section 3: the server's signature follows from the verifier's second key.
+        let salt = super::super::shell::decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let pencil = scram("pencil", &salt, 4096);
+        let server_key = super::super::shell::decode(pencil.rsplit(':').next().unwrap()).unwrap();
+        let said = "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                    s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,\
+                    r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        assert_eq!(
+            BASE64_STANDARD.encode(hmac(&server_key, said.as_bytes())),
+            "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+        );
+        for password in ["pencil", "contraseña", "ⅨX"] {
+            let verifier = Verifier { account: "wiki", password };
+            for encryption in ["scram-sha-256", "md5"] {
+                let stored = verifier.new_for(encryption, &salt);
+                assert!(verifier.fits(&stored) && !stored.contains(password));
+                assert!(!Verifier { account: "wiki", password: "other" }.fits(&stored));
+            }
+        }
+        // One password in two spellings of its characters.
+        let composed = Verifier { account: "wiki", password: "ma\u{f1}ana" }.new_for("", &salt);
+        assert!(Verifier { account: "wiki", password: "man\u{303}ana" }.fits(&composed));
+        // As the server itself says it: md5 of password and account.
+        let stored = Verifier { account: "wiki", password: "secret" }.new_for("md5", &salt);
+        assert_eq!(stored, "md5af0641d4a18da95b6c6304cf75421b6e");
     }
 
     #[test]

@@ -69,6 +69,21 @@ fn services_change_when_their_state_differs() {
             ),
             (json!({"name": "web", "enabled": true}), &unit("loaded", "active", "static", "no"), "unchanged"),
             (
+                json!({"name": "web", "enabled": false}),
+                &unit("loaded", "active", "static", "no"),
+                "unchanged",
+            ),
+            (
+                json!({"name": "web", "enabled": false}),
+                &unit("loaded", "active", "generated", "no"),
+                "unchanged",
+            ),
+            (
+                json!({"name": "web", "enabled": false}),
+                &unit("loaded", "active", "enabled", "no"),
+                "~ enabled: enabled → false\n",
+            ),
+            (
                 json!({"name": "web", "state": "started"}),
                 &unit("masked", "inactive", "masked", "no"),
                 "the unit `web` is masked",
@@ -136,8 +151,29 @@ fn packages_change_when_version_or_presence_differs() {
 }
 
 #[test]
+fn owners_whose_names_hold_spaces_are_compared() {
+    let seen = "parent=directory\nkind=file\nstat=644 7 8 1\nuser=DOM\\ana maría\ngroup=domain users\n";
+    table(
+        "file",
+        &[
+            (
+                json!({"path": "/srv/x", "owner": "DOM\\ana maría", "group": "domain users"}),
+                seen,
+                "unchanged",
+            ),
+            (json!({"path": "/srv/x", "group": "users"}), seen, "~ group: domain users → users\n"),
+            (
+                json!({"path": "/srv/x", "group": " users"}),
+                seen,
+                "`file: group` must be the name of an account or group, or its number",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn accounts_and_groups_change_field_by_field() {
-    let wiki = "passwd=wiki:x:7:8:Wiki:/srv/wiki:/bin/sh\nprimary=wiki\ngroups=wiki adm\n";
+    let wiki = "passwd=wiki:x:7:8:Wiki:/srv/wiki:/bin/sh\nprimary=wiki\ngroup=wiki\ngroup=adm\n";
     table(
         "user",
         &[
@@ -145,6 +181,13 @@ fn accounts_and_groups_change_field_by_field() {
             (json!({"name": "wiki", "groups": ["bin"]}), wiki, "~ groups: adm → adm,bin\n"),
             (json!({"name": "wiki", "groups": ["bin"], "exactly": true}), wiki, "~ groups: adm → bin\n"),
             (json!({"name": "wiki", "groups": [], "exactly": true}), wiki, "~ groups: adm → none\n"),
+            (json!({"name": "wiki", "group": "8"}), wiki, "unchanged"),
+            (json!({"name": "wiki", "group": "9"}), wiki, "~ group: wiki → 9\n"),
+            (
+                json!({"name": "wiki", "groups": ["bin"]}),
+                "passwd=wiki:x:7:8:Wiki:/srv/wiki:/bin/sh\nprimary=domain users\ngroup=domain users\ngroup=it staff\n",
+                "~ groups: it staff → bin,it staff\n",
+            ),
             (json!({"name": "wiki", "shell": "/bin/bash"}), wiki, "~ shell: /bin/sh → /bin/bash\n"),
             (json!({"name": "wiki", "state": "absent"}), wiki, "~ wiki: an account → nothing\n"),
             (json!({"name": "wiki", "state": "absent"}), "passwd=\n", "unchanged"),
@@ -189,13 +232,24 @@ fn databases_change_part_by_part() {
         &[
             (
                 postgresql.clone(),
-                "end=1\n",
+                "salt=AAAAAAAAAAAAAAAAAAAAAA==\nend=1\n",
                 "~ account a: nothing → an account\n~ database d: nothing → empty\n~ grants of a: less → CONNECT\n",
             ),
             (
                 postgresql.clone(),
-                "database=1\naccount=md5abc\ngrant=CONNECT\nend=1\n",
+                "salt=AAAAAAAAAAAAAAAAAAAAAA==\ndatabase=1\naccount=md5abc\ngrant=CONNECT\nend=1\n",
                 "~ password of a: new\n",
+            ),
+            // md5 of `pa`, as servers keep it that know nothing better.
+            (
+                postgresql.clone(),
+                "encryption=md5\nsalt=AA==\ndatabase=1\naccount=md5e529a9cea4a728eb9c5828b13b22844c\ngrant=CONNECT\nend=1\n",
+                "unchanged",
+            ),
+            (
+                postgresql.clone(),
+                "database=1\naccount=md5abc\ngrant=CONNECT\nend=1\n",
+                "the answer of the probe cannot be read: it holds no salt for a password",
             ),
             (postgresql, "", "the answer of the probe cannot be read: "),
             (mariadb.clone(), "database=1\naccount=same\ngrant=SELECT\ngrant=DROP\nend=1\n", "unchanged"),
@@ -218,11 +272,17 @@ fn passwords_stand_in_no_diff_and_in_no_words_of_a_command() {
     )
     .unwrap();
     let action = parse("database", &args, &Place { files: &Files }).unwrap();
-    let answer =
-        Answer { status: Status::Exited(0), stdout: b"end=1\n".to_vec(), stderr: vec![], truncated: false };
-    let Ok(Outcome::Change(change)) = action.change(Some(&answer)) else { panic!("no change") };
-    assert!(!format!("{:?} {change:?} {}", action, change.diff).contains("hunter2"));
-    assert!(!change.script.0.contains("hunter2"), "it travels encoded, on standard input");
+    for encryption in ["scram-sha-256", "md5"] {
+        let stdout = format!("encryption={encryption}\nsalt=AAAAAAAAAAAAAAAAAAAAAA==\nend=1\n").into_bytes();
+        let answer = Answer { status: Status::Exited(0), stdout, stderr: vec![], truncated: false };
+        let Ok(Outcome::Change(change)) = action.change(Some(&answer)) else { panic!("no change") };
+        assert!(!format!("{:?} {change:?} {}", action, change.diff).contains("hunter2"));
+        assert!(!change.script.0.contains("hunter2"), "it travels encoded, on standard input");
+        let encoded = change.script.0.lines().filter_map(shell::decode);
+        let statements: Vec<_> = encoded.map(|line| String::from_utf8_lossy(&line).into_owned()).collect();
+        let statements = statements.concat();
+        assert!(statements.contains("CREATE ROLE") && !statements.contains("hunter2"), "{statements}");
+    }
 }
 
 #[test]

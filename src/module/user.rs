@@ -61,6 +61,8 @@ pub(super) struct User {
 #[derive(Default)]
 struct Account {
     uid: i64,
+    /// Number of its primary group.
+    gid: String,
     comment: String,
     home: String,
     shell: String,
@@ -114,15 +116,18 @@ impl User {
                 "passwd" if value.is_empty() => there = Some(false),
                 "passwd" => {
                     let fields: Vec<_> = value.split(':').collect();
-                    let [_, _, uid, _, comment, home, shell] = fields[..] else { return Err(unreadable()) };
+                    let [_, _, uid, gid, comment, home, shell] = fields[..] else { return Err(unreadable()) };
                     seen.uid = uid.parse().map_err(|_| unreadable())?;
+                    gid.clone_into(&mut seen.gid);
                     comment.clone_into(&mut seen.comment);
                     home.clone_into(&mut seen.home);
                     shell.clone_into(&mut seen.shell);
                     there = Some(true);
                 }
                 "primary" => value.clone_into(&mut seen.primary),
-                "groups" => seen.groups = value.split(' ').map(str::to_owned).collect(),
+                "group" => {
+                    seen.groups.insert(value.to_owned());
+                }
                 "password" => seen.password_differs = value != "same",
                 _ => {}
             }
@@ -144,6 +149,11 @@ impl User {
             ("comment", "-c", &self.comment, old(|seen| seen.comment.clone())),
         ];
         for (name, option, wanted, old) in table {
+            // A group can be named by its number.
+            let same_number = option == "-g" && seen.is_some_and(|seen| wanted.as_ref() == Some(&seen.gid));
+            if same_number {
+                continue;
+            }
             if let Some(wanted) = wanted.as_ref().filter(|wanted| seen.is_none() || **wanted != old) {
                 diff.attribute(name, old, wanted);
                 options.extend([option.to_owned(), wanted.clone()]);
@@ -187,7 +197,9 @@ impl Module for User {
         let name = quote(&self.name);
         let mut text = account::entry("passwd", &self.name);
         text.push_str(&format!(
-            "printf 'passwd=%s\\n' \"$e\"\nif [ -n \"$e\" ]; then\nprintf 'primary=%s\\n' \"$(id -gn {name})\"\nprintf 'groups=%s\\n' \"$(id -Gn {name})\"\n"
+            "printf 'passwd=%s\\n' \"$e\"\nif [ -n \"$e\" ]; then\nprintf 'primary=%s\\n' \"$(id -gn {name})\"\n\
+             for g in $(id -G {name}); do\n{}  e=${{e%%:*}}; printf 'group=%s\\n' \"${{e:-$g}}\"\ndone\n",
+            account::group_of_number("g"),
         ));
         if let Some(hash) = &self.password_hash {
             text.push_str(&account::entry("shadow", &self.name));

@@ -37,8 +37,10 @@ pub(super) const SHAPE: Shape = Shape::new(
 .one_of(&[&["port", "path", "until"]]);
 
 pub(super) struct Wait {
-    /// A shell command whose status says whether it is so.
+    /// A shell command whose status says whether it is there. It never stands in a condition, where
+    /// `set -e` has no effect.
     test: String,
+    absent: bool,
     shown: String,
     timeout_seconds: u32,
     every_seconds: u32,
@@ -51,11 +53,17 @@ impl Wait {
         let (test, shown) = Self::what(args)?;
         let absent = args.choice("state", STATES)? == Some("absent");
         Ok(Self {
-            test: if absent { format!("! {test}") } else { test },
+            test,
+            absent,
             shown: format!("{shown}{}", if absent { " is gone" } else { "" }),
             timeout_seconds: args.seconds("timeout", TIMEOUT_SECONDS_MAX)?.unwrap_or(60),
             every_seconds: args.seconds("every", 3600)?.unwrap_or(1),
         })
+    }
+
+    /// A condition on the status of the test, right after it.
+    fn so(&self) -> &'static str {
+        if self.absent { "[ $? != 0 ]" } else { "[ $? = 0 ]" }
     }
 
     fn what(args: &Args<'_>) -> Result<(String, String), ModuleError> {
@@ -113,7 +121,7 @@ fn connects(host: &str, port: i64) -> String {
 
 impl Module for Wait {
     fn probe(&self) -> Option<Script> {
-        Some(Script(format!("if {}; then echo now=yes; else echo now=no; fi\n", self.test)))
+        Some(Script(format!("{}\nif {}; then echo now=yes; else echo now=no; fi\n", self.test, self.so())))
     }
 
     fn change(&self, answer: Option<&Answer>) -> Result<Outcome, ModuleError> {
@@ -122,10 +130,11 @@ impl Module for Wait {
         }
         let shown = super::printable(&self.shown, 200);
         let script = format!(
-            "n=$(date +%s)\nend=$((n + {}))\nuntil {}; do\n  \
+            "n=$(date +%s)\nend=$((n + {}))\nwhile :; do\n{}\n  if {}; then break; fi\n  \
              if [ \"$(date +%s)\" -ge \"$end\" ]; then echo {} >&2; exit 75; fi\n  sleep {}\ndone\n",
             self.timeout_seconds,
             self.test,
+            self.so(),
             quote(&format!("esclusa: waited {} seconds in vain for: {shown}", self.timeout_seconds)),
             self.every_seconds,
         );

@@ -2,7 +2,7 @@
 
 use super::{Place as Where, Plan, PlanError, PlannedServer, PlannedStep, Release, ReleaseFiles};
 use crate::{
-    expression::{self, Scope},
+    expression::{self, ExpressionError, Scope},
     model::{BlobRef, SecretName, Value},
     module::{self, Action, Content, ContentSource, ModuleError, Place},
 };
@@ -92,10 +92,12 @@ pub fn prepare(
             source,
         })
     };
-    if let Some(name) = missing_register(ground.plan, step, known, ground.files) {
+    let scope = scope(ground, step, on, known, ground.secrets);
+    // A name that cannot be rendered is an error of the arguments, which are rendered below.
+    let template: Vec<_> = template(ground, step, &scope).ok().flatten().into_iter().collect();
+    if let Some(name) = missing_register(ground.plan, step, known, &template) {
         return Err(Unready::Later(name));
     }
-    let scope = scope(ground, step, on, known, ground.secrets);
     if let Some(when) = &step.when
         && !expression::condition(when, &scope).map_err(broken)?
     {
@@ -104,14 +106,31 @@ pub fn prepare(
     let args = expression::render_value(&step.args, &scope).map_err(broken)?;
     let contents = Contents { ground, module: &step.module, scope: &scope };
     let action = module::parse(&step.module, &args, &Place { files: &contents }).map_err(Unready::Refused)?;
-    Ok(Prepared { action, secrets: tainted(ground, step) })
+    Ok(Prepared { action, secrets: tainted(ground, step, &template) })
+}
+
+/// The text of the template that a step renders, whose name may be made of what is known in `scope`.
+fn template(
+    ground: &Ground<'_>,
+    step: &PlannedStep,
+    scope: &Scope,
+) -> Result<Option<String>, ExpressionError> {
+    let Some(src) = step.args.get("src").and_then(Value::as_text).filter(|_| step.module == "template")
+    else {
+        return Ok(None);
+    };
+    let src = expression::render(src, scope)?;
+    let files = &ground.files.0;
+    let text = files.get(&beside(ground.plan, &src)).or_else(|| files.get(&src));
+    Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()))
 }
 
 /// Names of secrets that the step's texts use, whatever is made of them: found without rendering, so
 /// that no filter hides one.
-fn tainted(ground: &Ground<'_>, step: &PlannedStep) -> BTreeSet<SecretName> {
+fn tainted(ground: &Ground<'_>, step: &PlannedStep, templates: &[String]) -> BTreeSet<SecretName> {
+    let every = || ground.secrets.0.keys().cloned();
     let mut found = BTreeSet::new();
-    let used = texts(ground.plan, step, ground.files)
+    let used = texts(step, templates)
         .into_iter()
         .map(|text| (text, false))
         .chain(step.when.iter().map(|when| (when.clone(), true)));
@@ -122,8 +141,8 @@ fn tainted(ground: &Ground<'_>, step: &PlannedStep) -> BTreeSet<SecretName> {
                     found.insert(name);
                 }
                 // A secret that is chosen at run time may be any of them.
-                Some(Err(_)) => found.extend(ground.secrets.0.keys().cloned()),
-                None if name.root == "secret" => found.extend(ground.secrets.0.keys().cloned()),
+                Some(Err(_)) => found.extend(every()),
+                None if name.root == "secret" => found.extend(every()),
                 None => {}
             }
         }
@@ -131,29 +150,41 @@ fn tainted(ground: &Ground<'_>, step: &PlannedStep) -> BTreeSet<SecretName> {
     found
 }
 
-/// The secrets that a plan's steps use.
+/// The secrets that a plan's steps use, on whichever of its servers.
 #[must_use]
 pub fn secrets_used(ground: &Ground<'_>) -> BTreeSet<SecretName> {
-    ground.plan.steps.iter().chain(&ground.plan.handlers).flat_map(|step| tainted(ground, step)).collect()
+    let used = |step: &PlannedStep| -> BTreeSet<SecretName> {
+        let servers = step.servers.iter().filter_map(|server| ground.plan.servers.get(server));
+        servers
+            .flat_map(|on| {
+                let scope = scope(ground, step, on, &Known::default(), ground.secrets);
+                let templates = match template(ground, step, &scope) {
+                    Ok(text) => text.into_iter().collect(),
+                    // Its name is made of facts or registered values: it may be any file that travels.
+                    Err(_) => every_text(ground.files),
+                };
+                tainted(ground, step, &templates)
+            })
+            .collect()
+    };
+    ground.plan.steps.iter().chain(&ground.plan.handlers).flat_map(used).collect()
 }
 
 /// Every text that a step is rendered from, its condition aside.
-fn texts(plan: &Plan, step: &PlannedStep, files: &ReleaseFiles) -> Vec<String> {
-    let mut texts = Vec::new();
+fn texts(step: &PlannedStep, templates: &[String]) -> Vec<String> {
+    let mut texts = templates.to_vec();
     strings(&step.args, &mut texts);
     step.variables.values().for_each(|value| strings(value, &mut texts));
-    if step.module == "template"
-        && let Some(src) = step.args.get("src").and_then(Value::as_text)
-        && let Some(text) = files.0.get(&beside(plan, src)).or_else(|| files.0.get(src))
-    {
-        texts.push(String::from_utf8_lossy(text).into_owned());
-    }
     texts
 }
 
+fn every_text(files: &ReleaseFiles) -> Vec<String> {
+    files.0.values().filter_map(|bytes| String::from_utf8(bytes.clone()).ok()).collect()
+}
+
 /// The first registered name that the step uses and that is not known yet.
-fn missing_register(plan: &Plan, step: &PlannedStep, known: &Known, files: &ReleaseFiles) -> Option<String> {
-    let texts = texts(plan, step, files);
+fn missing_register(plan: &Plan, step: &PlannedStep, known: &Known, templates: &[String]) -> Option<String> {
+    let texts = texts(step, templates);
     let used: BTreeSet<String> = texts
         .iter()
         .flat_map(|text| roots(text, false))

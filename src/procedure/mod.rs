@@ -14,6 +14,7 @@ pub mod event;
 pub mod field;
 pub mod file;
 pub mod form;
+mod free_text;
 pub mod graph;
 pub mod kind;
 pub mod lint;

@@ -7,6 +7,7 @@
 mod decide;
 mod ending;
 mod event;
+mod free_text;
 mod header;
 mod permit;
 mod phase;

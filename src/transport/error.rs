@@ -223,6 +223,8 @@ pub enum TransportError {
         target: String,
         /// What the server said.
         cause: String,
+        /// Whether the server did not even try, so that nothing is known of the port.
+        forbidden: bool,
     },
     /// A key of ours cannot be used.
     #[error("the key `{key}` cannot be used: {cause}")]

@@ -335,12 +335,15 @@ impl Session {
             Ok(Ok(channel)) => Ok(Tunnel::new(channel.into_stream(), place)),
             Ok(Err(russh::Error::SendError)) => Err(self.lost("the connection is closed")),
             failed => {
+                use russh::{ChannelOpenFailure::ConnectFailed, Error::ChannelOpenFailure};
+                let forbidden =
+                    matches!(&failed, Ok(Err(ChannelOpenFailure(reason))) if *reason != ConnectFailed);
                 let cause = match failed {
                     Ok(Err(error)) => said(error.to_string().as_bytes()),
                     _ => "no answer in time".to_owned(),
                 };
                 let target = said(format!("{host}:{port}").as_bytes());
-                Err(TransportError::Forward { server: self.server.name.clone(), target, cause })
+                Err(TransportError::Forward { server: self.server.name.clone(), target, cause, forbidden })
             }
         }
     }

@@ -16,6 +16,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(45);
 const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of the shell's own error output that are kept to explain a failure.
 const ERROR_BYTES_MAX: usize = 8 * 1024;
+/// Characters of it that stand in a message.
+const SAID_CHARS_MAX: usize = 400;
+/// Where a text was cut.
+const CUT: &str = "…";
 /// Small texts travel together.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -310,11 +314,13 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     bytes.windows(needle.len()).position(|window| window == needle)
 }
 
-/// Keeps the last bytes of an output.
+/// Keeps the last bytes of an output. Where some were dropped it begins with an ellipsis: half a secret may
+/// follow, which is found by that.
 pub(super) fn keep(kept: &mut Vec<u8>, bytes: &[u8]) {
     kept.extend_from_slice(bytes);
     if kept.len() > ERROR_BYTES_MAX {
-        kept.drain(..kept.len() - ERROR_BYTES_MAX);
+        let surplus = kept.len() + CUT.len() - ERROR_BYTES_MAX;
+        kept.splice(..surplus, CUT.bytes());
     }
 }
 
@@ -323,6 +329,7 @@ pub(super) fn said(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let words: Vec<&str> = text.split_whitespace().collect();
     let clean: String = words.join(" ").chars().filter(|c| !c.is_control()).collect();
-    let count = clean.chars().count();
-    clean.chars().skip(count.saturating_sub(400)).collect()
+    let surplus = clean.chars().count().saturating_sub(SAID_CHARS_MAX);
+    let cut = if surplus > 0 { CUT } else { "" };
+    cut.chars().chain(clean.chars().skip(surplus)).collect()
 }

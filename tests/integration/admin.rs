@@ -1,5 +1,7 @@
 //! The verbs that set a project up and look after it: init, trust, doctor, secret, keys, state, server.
 
+mod leaks;
+
 use esclusa::transport::server::{Settings, serve};
 use esclusa::transport::{fingerprint, generate_key};
 use serde_json::Value as Json;

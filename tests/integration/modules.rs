@@ -4,11 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod harness;
+mod postgresql;
 
 use esclusa::{
     check::{Check, Measured, Question},
     document,
-    model::{BlobRef, Digest, Status, Value},
+    model::{Answer, BlobRef, Digest, Status, Value},
     module::{Content, ModuleError, Outcome, Place, SHAPES, parse},
     playbook::parse_playbook,
 };
@@ -277,9 +278,13 @@ fn commands_that_need_not_run_do_not() {
         );
         shell.apply(
             "command",
-            &json!({"run": ["touch", "z"], "chdir": home, "unless": "cat | grep x; test -e z"}),
+            &json!({"run": ["touch", "z"], "chdir": home, "unless": "if cat | grep x; then exit 1; fi; test -e z"}),
             &none,
         );
+        // As everywhere, a text stops at the first command that fails.
+        shell.change("command", &json!({"run": ["true"], "unless": "false\ntrue"}), &none);
+        let made = json!({"run": ["true"], "unless": "true\ntrue"});
+        assert!(matches!(shell.outcome("command", &made, &none), Ok(Outcome::Unchanged(_))));
         let read = shell.outcome("command", &json!({"run": ["echo", "a b"], "reads": true}), &none);
         let Ok(Outcome::Unchanged(value)) = read else { panic!("{read:?}") };
         assert_eq!(value.get("stdout"), Some(&"a b".into()));
@@ -340,6 +345,11 @@ fn waits_end_when_it_is_so_or_when_the_time_is_up() {
         ));
         let until = json!({"until": ["test", "-e", path], "timeout": "1s"});
         assert!(matches!(shell.outcome("wait", &until, &none), Ok(Outcome::Unchanged(_))));
+        // A text stops at the first command that fails, when it is asked and while it is waited for.
+        let text = json!({"until": "false\ntrue", "timeout": "1s"});
+        assert_eq!(shell.run(&shell.change("wait", &text, &none).script).status, Status::Exited(75));
+        let gone = json!({"until": "false\ntrue", "state": "absent"});
+        assert!(matches!(shell.outcome("wait", &gone, &none), Ok(Outcome::Unchanged(_))));
     }
 }
 
@@ -421,6 +431,10 @@ fn checks_are_answered_by_every_shell() {
             ask(&shell, Question::File { path: format!("{path}x") })["exists"],
             Measured::truth(false)
         );
+        assert_eq!(
+            ask(&shell, Question::File { path: format!("{path}/x/y") })["exists"],
+            Measured::truth(false)
+        );
         let values = ask(&shell, Question::Disk { path: "/".to_owned() });
         assert!(matches!(
             (&values["free"], &values["used"]),
@@ -450,6 +464,88 @@ fn checks_are_answered_by_every_shell() {
             Measured::Int(0)
         );
     }
+}
+
+#[test]
+fn several_archives_share_a_folder_until_one_is_laid_over_another() {
+    for shell in shells() {
+        let dest = shell.home("shared archives");
+        fs::set_permissions(&dest, fs::Permissions::from_mode(0o751)).unwrap();
+        let archive = |src: &str, entries: &[(&str, &str)]| {
+            let args = json!({"src": src, "dest": dest.display().to_string()});
+            (args, Files::of(src, &tar_gz(entries)))
+        };
+        let (one, one_files) = archive("one.tar.gz", &[("a b", "1"), ("sub/x", "1")]);
+        let (two, two_files) = archive("two.tar.gz", &[("c", "2"), ("sub/y", "2")]);
+        shell.apply("archive", &one, &one_files);
+        shell.apply("archive", &two, &two_files);
+        for (args, files) in [(&one, &one_files), (&two, &two_files)] {
+            assert!(
+                matches!(shell.outcome("archive", args, files), Ok(Outcome::Unchanged(_))),
+                "{}",
+                shell.name
+            );
+        }
+        assert_eq!(mode(&dest), 0o751, "the folder keeps its mode");
+        // A new version of the first: the old one counts no longer, the other one does.
+        let (_, newer) = archive("one.tar.gz", &[("a b", "3")]);
+        shell.apply("archive", &one, &newer);
+        assert!(matches!(shell.outcome("archive", &two, &two_files), Ok(Outcome::Unchanged(_))));
+        shell.apply("archive", &one, &one_files);
+        assert_eq!(fs::read_to_string(dest.join("a b")).unwrap(), "1");
+        // What an earlier version of this program left is known as well.
+        let digest = Digest::of(&tar_gz(&[]));
+        fs::write(dest.join(".esclusa-archive"), format!("{digest}\n")).unwrap();
+        let change = shell.change(
+            "archive",
+            &archive("x.tar.gz", &[("z", "0")]).0,
+            &archive("x.tar.gz", &[("z", "0")]).1,
+        );
+        assert!(change.diff.to_string().contains(&digest.to_string()), "{}", change.diff);
+    }
+}
+
+#[test]
+fn what_an_account_cannot_see_is_unknown_and_not_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let closed = folder.path().join("closed");
+    fs::create_dir_all(closed.join("a/b")).unwrap();
+    fs::write(closed.join("a/b/there"), "x").unwrap();
+    symlink(closed.join("a"), folder.path().join("link")).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
+    let measured = |path: &str| {
+        let check = Check {
+            id: "c".to_owned(),
+            at: "all".to_owned(),
+            groups: Vec::new(),
+            as_user: None,
+            attempts: 1,
+            delay_seconds: 0,
+            question: Question::File { path: folder.path().join(path).display().to_string() },
+            expect: Vec::new(),
+        };
+        // Root sees everything, so somebody else looks.
+        let mut command = match rustix::process::geteuid().is_root() {
+            true => Command::new("setpriv"),
+            false => Command::new("env"),
+        };
+        if rustix::process::geteuid().is_root() {
+            command.args(["--reuid", "65534", "--clear-groups"]);
+        }
+        let output = command.args(["sh", "-c", &check.script().unwrap().0]).output().unwrap();
+        let status = Status::Exited(output.status.code().unwrap());
+        check.measure(&Answer { status, stdout: output.stdout, stderr: output.stderr, truncated: false })
+    };
+    for hidden in ["closed/a/b/there", "closed/there", "closed/no/such/path", "link/b/there"] {
+        let measured = measured(hidden);
+        assert!(
+            matches!(&measured["exists"], Measured::Unknown(why) if why.contains("above")),
+            "{hidden}: {measured:?}"
+        );
+    }
+    assert_eq!(measured("nothing/here")["exists"], Measured::truth(false));
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
