@@ -97,14 +97,11 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             "write `backup.yaml` beside it; `esclusa init` shows one",
         ));
     }
+    let (judged, weakening) = site.judged(&plan).await?;
     if plan.backup.is_some() {
         // Before anybody decides and anything is claimed: a vault that cannot be used is no way back.
-        site.vault(plan.environment_kind == EnvironmentKind::Production).await?;
+        site.vault(judged.kind == Some(EnvironmentKind::Production)).await?;
     }
-    let (judged, weakening) = match site.policy_in_force(&plan).await? {
-        Some(in_force) => approval::stricter(&in_force, &plan.policy),
-        None => (Judged::from(&plan.policy), Vec::new()),
-    };
     let (staged_by, asked_by_procedure) = match opening.staged {
         Some(Staged { by, approve }) => (Some(by), approve),
         None => (None, Vec::new()),
@@ -124,10 +121,8 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         hint: Some(format!("the policy of `{}` names who may run there", opening.environment)),
     })?;
     let release_digest = plan.release;
-    if judged.passed_in_test
-        && opening.goal == Goal::Change
-        && plan.environment_kind == EnvironmentKind::Production
-    {
+    // Whatever kind the inventory gives the environment by now.
+    if judged.passed_in_test && opening.goal == Goal::Change {
         passed_in_test(site, release_digest, &plan).await?;
     }
     if judged.approve.is_some() && opening.goal != Goal::Backup {
@@ -190,32 +185,26 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
     Ok(id)
 }
 
-/// Refuses a release that has not passed in an environment of kind `test`.
+/// Refuses a release that has not passed in an environment of kind `test`: of that kind when it passed,
+/// whatever the inventory says by now.
 async fn passed_in_test(site: &Site, release: Digest, plan: &Plan) -> Result<(), ExecutorError> {
-    let tests: Vec<_> = site
-        .inventory
-        .environments
-        .iter()
-        .filter(|e| e.kind == EnvironmentKind::Test)
-        .map(|e| &e.name)
-        .collect();
-    for test in &tests {
-        for passed in site.store.passed(release, test).await? {
-            if covers(&loaded::plan(site, passed).await?, plan) {
-                return Ok(());
-            }
+    for passed in site.store.changed_well(release).await? {
+        let passed = loaded::plan(site, passed).await?;
+        if passed.environment_kind == EnvironmentKind::Test && covers(&passed, plan) {
+            return Ok(());
         }
     }
-    let names: Vec<_> = tests.iter().map(ToString::to_string).collect();
+    let mut tests = site.inventory.environments.iter().filter(|e| e.kind == EnvironmentKind::Test);
+    let first = tests.find(|test| test.name != plan.environment).map(|test| &test.name);
     Err(ExecutorError::Refused {
         words: format!(
             "release {} has not passed in an environment of kind `test`, which `{}` asks for",
             release.short(),
             plan.environment
         ),
-        hint: Some(match names.first() {
+        hint: Some(match first {
             Some(first) => format!("run it there first: `esclusa run {} --env {first}`", plan.playbook),
-            None => "the inventory has no environment of kind `test`".to_owned(),
+            None => "the inventory has no other environment of kind `test`".to_owned(),
         }),
     })
 }

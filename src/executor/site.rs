@@ -2,7 +2,7 @@
 
 use super::ExecutorError;
 use crate::{
-    approval::{self, Judged},
+    approval::{self, Judged, Weakening},
     depot::Depot,
     inventory::{Environment, Inventory, Project},
     model::{
@@ -10,6 +10,7 @@ use crate::{
         redact::SECRET_BYTES_MIN,
     },
     plan::{Plan, SecretValues},
+    run::RunHeader,
     secret,
     store::{Location, RunFilter, Store},
     transport,
@@ -200,15 +201,37 @@ impl Site {
         }
         let mut in_force: Option<Judged> = None;
         for name in names {
-            let Some(row) = self.store.policy_in_force(&name).await? else { continue };
-            let judged: Judged = serde_json::from_str(&row.policy)
-                .map_err(|error| ExecutorError::document("policy", error))?;
+            let Some(judged) = self.left_in_force(&name).await? else { continue };
             in_force = Some(match in_force {
                 None => judged,
-                Some(other) => approval::stricter_of(&other, &judged),
+                Some(other) => approval::stricter(&other, &judged).0,
             });
         }
         Ok(in_force)
+    }
+
+    /// The policy that the last finished run of an environment left. One that was recorded without the
+    /// environment's kind has that of the run that brought it.
+    async fn left_in_force(&self, environment: &EnvironmentName) -> Result<Option<Judged>, ExecutorError> {
+        let Some(row) = self.store.policy_in_force(environment).await? else { return Ok(None) };
+        let mut judged: Judged =
+            serde_json::from_str(&row.policy).map_err(|error| ExecutorError::document("policy", error))?;
+        if let (None, Some(run)) = (judged.kind, &row.run) {
+            let body = self.store.run(run).await?.new.body;
+            let header: RunHeader =
+                serde_json::from_str(&body).map_err(|error| ExecutorError::document("run", error))?;
+            judged.kind = Some(header.environment_kind);
+        }
+        Ok(Some(judged))
+    }
+
+    /// The policy that a run of this plan is judged under now, and what the plan would loosen.
+    pub async fn judged(&self, plan: &Plan) -> Result<(Judged, Vec<Weakening>), ExecutorError> {
+        let planned = Judged::planned(&plan.policy, plan.environment_kind);
+        Ok(match self.policy_in_force(plan).await? {
+            Some(in_force) => approval::stricter(&in_force, &planned),
+            None => (planned, Vec::new()),
+        })
     }
 
     /// The people file's digest, which gates record.

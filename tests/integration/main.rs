@@ -15,6 +15,7 @@ mod demo;
 mod documents;
 mod lab;
 mod modules;
+mod policy;
 mod procedure;
 mod procedures;
 mod scenarios;
