@@ -56,7 +56,8 @@ pub async fn drive(
     result
 }
 
-/// Starts to drive a run again: servers are asked what became of what was begun.
+/// Starts to drive a run again: servers are asked what became of what was begun. Whoever does it must
+/// be allowed to run there, as whoever opened it was: an approval names what may be done, not by whom.
 pub async fn resume(
     site: &Site,
     id: &RunId,
@@ -64,6 +65,7 @@ pub async fn resume(
     interrupt: &Interrupt,
     watch: Arc<dyn Watch>,
 ) -> Result<ExitCode, ExecutorError> {
+    site.may_drive(id).await?;
     let journal = Journal::take(site, id, watch).await?;
     let ended = journal.run().ended.is_some();
     if !ended {
@@ -427,13 +429,16 @@ impl<'a> Driver<'a> {
                 };
                 self.journal.append(event).await
             }
-            Claimed::HeldBy { run, server, .. } => {
+            Claimed::HeldBy { run, environment, server, .. } => {
+                // The same machine may be called otherwise there.
+                let elsewhere = environment != plan.environment;
+                let server = if elsewhere { format!("{server} ({environment})") } else { server.to_string() };
                 if self.journal.run().gate.is_none() {
                     // Nobody's decision is lost with it: it is simply asked for again.
-                    let ending = Ending::Claimed { server: server.to_string(), run: run.to_string() };
+                    let ending = Ending::Claimed { server: server.clone(), run: run.to_string() };
                     self.journal.append(Event::ended(ExitCode::Claimed.number(), ending)).await?;
                 }
-                Err(ExecutorError::Claimed { run: run.to_string(), server: server.to_string() })
+                Err(ExecutorError::Claimed { run: run.to_string(), server })
             }
         }
     }

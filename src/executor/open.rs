@@ -57,7 +57,9 @@ pub async fn plan(
     let files = intake::files(site, release).await?;
     let plan = loaded::build(site, release, &files, environment, phases)?;
     let text = canonical(&plan).map_err(|error| ExecutorError::document("plan", error))?;
-    site.store.put_document("plan", Digest::of(text.as_bytes()), &text).await?;
+    let digest = Digest::of(text.as_bytes());
+    site.store.put_document("plan", digest, &text).await?;
+    site.store.note_machines(digest, plan.servers.values().map(|planned| &planned.server)).await?;
     Ok(plan)
 }
 
@@ -107,7 +109,10 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         None => (None, Vec::new()),
     };
     let judged = approval::asking(judged, &asked_by_procedure);
-    if judged.approve.is_some() && opening.goal != Goal::Backup && site.caller.person.is_none() {
+    // Whoever asked for the procedure asks for its runs, whoever's process opens them.
+    let caller = site.caller.person.as_ref().map(|person| &person.name);
+    let requester = opening.requester.as_ref().or(caller).cloned();
+    if judged.approve.is_some() && opening.goal != Goal::Backup && requester.is_none() {
         return Err(ExecutorError::Refused {
             words: format!("account `{}` belongs to nobody in the people file", site.caller.account),
             hint: Some(
@@ -116,17 +121,14 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             ),
         });
     }
-    approval::may_run(&judged, site.caller.person.as_ref()).map_err(|refusal| ExecutorError::Refused {
-        words: refusal.to_string(),
-        hint: Some(format!("the policy of `{}` names who may run there", opening.environment)),
-    })?;
+    site.may_run(&judged, &opening.environment)?;
     let release_digest = plan.release;
     // Whatever kind the inventory gives the environment by now.
     if judged.passed_in_test && opening.goal == Goal::Change {
         passed_in_test(site, release_digest, &plan).await?;
     }
     if judged.approve.is_some() && opening.goal != Goal::Backup {
-        refuse_vacuous_gate(site, &judged).await?;
+        refuse_vacuous_gate(site, &judged, requester.as_ref()).await?;
     }
     let title = match opening.goal {
         Goal::Change => title(site, release).await?,
@@ -145,11 +147,12 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         version: release.version(),
         release: release_digest,
         plan: plan.digest().map_err(|error| ExecutorError::document("plan", error))?,
-        requested_by: opening
-            .requester
-            .or_else(|| site.caller.person.as_ref().map(|person| person.name.clone())),
+        requested_by_machine: match &requester {
+            Some(name) => site.people.0.get(name).is_some_and(|person| person.machine),
+            None => false,
+        },
+        requested_by: requester,
         requested_account: site.caller.account.clone(),
-        requested_by_machine: site.caller.person.as_ref().is_some_and(|person| person.machine),
         why: opening.why,
         judged,
         weakening,
@@ -217,8 +220,11 @@ fn covers(passed: &Plan, plan: &Plan) -> bool {
 }
 
 /// Refuses to open a run whose gate nobody could ever satisfy.
-async fn refuse_vacuous_gate(site: &Site, judged: &Judged) -> Result<(), ExecutorError> {
-    let requester = site.caller.person.as_ref().map(|person| &person.name);
+async fn refuse_vacuous_gate(
+    site: &Site,
+    judged: &Judged,
+    requester: Option<&PersonName>,
+) -> Result<(), ExecutorError> {
     let now = site.store.now().await?;
     let findings = approval::lint(judged, &site.people, requester, now);
     match findings.iter().find(|finding| finding.blocks()) {
