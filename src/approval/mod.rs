@@ -22,7 +22,7 @@ mod trial;
 pub use approved::{Approved, Consent};
 pub use gate::{Gate, Subject, eligible};
 pub use lint::{GateFinding, lint};
-pub use policy::{Judged, asking, in_force_after, may_run, people_digest, stricter, stricter_of};
+pub use policy::{Judged, asking, in_force_after, may_run, people_digest, stricter};
 pub use refusal::Refusal;
 pub use signature::{KeyFingerprint, Purpose, SignError, key_fingerprint, verify_signature};
 pub use signature::{assemble, public_half, sign, signed_bytes};

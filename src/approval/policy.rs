@@ -25,6 +25,9 @@ pub struct Judged {
     pub windows: Vec<Window>,
     /// One role of each of these sets may run; none means everybody.
     pub run: Vec<BTreeSet<Role>>,
+    /// The kind as which the environment is treated; nothing in what was recorded before it was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<EnvironmentKind>,
 }
 
 impl From<&Policy> for Judged {
@@ -36,11 +39,18 @@ impl From<&Policy> for Judged {
             restore_on_failure: policy.restore_on_failure,
             windows: policy.window.iter().cloned().collect(),
             run: if policy.run.is_empty() { Vec::new() } else { vec![policy.run.clone()] },
+            kind: None,
         }
     }
 }
 
 impl Judged {
+    /// What a plan asks for: its policy, and the kind that its environment has in the inventory.
+    #[must_use]
+    pub fn planned(policy: &Policy, kind: EnvironmentKind) -> Self {
+        Self { kind: Some(kind), ..Self::from(policy) }
+    }
+
     /// The digest that gates and decisions name.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -62,17 +72,7 @@ pub(super) fn digest<T: Serialize>(value: &T) -> Digest {
 
 /// Returns the stricter of both, rule by rule, and every rule that `planned` would weaken.
 #[must_use]
-pub fn stricter(in_force: &Judged, planned: &Policy) -> (Judged, Vec<Weakening>) {
-    compare(in_force, &Judged::from(planned))
-}
-
-/// Returns the stricter of two policies that are in force for the same machines.
-#[must_use]
-pub fn stricter_of(one: &Judged, other: &Judged) -> Judged {
-    compare(one, other).0
-}
-
-fn compare(in_force: &Judged, planned: &Judged) -> (Judged, Vec<Weakening>) {
+pub fn stricter(in_force: &Judged, planned: &Judged) -> (Judged, Vec<Weakening>) {
     let mut weakening = Vec::new();
     let judged = Judged {
         approve: approvals(in_force.approve.as_ref(), planned.approve.as_ref(), &mut weakening),
@@ -81,7 +81,13 @@ fn compare(in_force: &Judged, planned: &Judged) -> (Judged, Vec<Weakening>) {
         restore_on_failure: in_force.restore_on_failure || planned.restore_on_failure,
         windows: union(&in_force.windows, &planned.windows),
         run: union(&in_force.run, &planned.run),
+        kind: in_force.kind.max(planned.kind),
     };
+    if let (Some(was), Some(becomes)) = (in_force.kind, planned.kind)
+        && becomes < was
+    {
+        weakening.push(Weakening::LowerKind { was, becomes });
+    }
     if in_force.passed_in_test && !planned.passed_in_test {
         weakening.push(Weakening::NotTested);
     }
@@ -110,11 +116,11 @@ pub fn asking(judged: Judged, roles: &[Role]) -> Judged {
 
 /// Returns what is in force after a run: the planned policy if those whom the old one names agreed to it.
 #[must_use]
-pub fn in_force_after(in_force: &Judged, planned: &Policy, approved: &Approved) -> Judged {
+pub fn in_force_after(in_force: &Judged, planned: &Judged, approved: &Approved) -> Judged {
     let (judged, weakening) = stricter(in_force, planned);
     let nobody_named = in_force.approve.is_none();
     if weakening.is_empty() || nobody_named || approved.consents_to_weakening() {
-        return Judged::from(planned);
+        return planned.clone();
     }
     judged
 }
@@ -218,7 +224,7 @@ mod tests {
     #[test]
     fn the_same_policy_weakens_nothing() {
         let policy = production();
-        let (judged, weakening) = stricter(&Judged::from(&policy), &policy);
+        let (judged, weakening) = stricter(&Judged::from(&policy), &Judged::from(&policy));
         assert_eq!(judged, Judged::from(&policy));
         assert_eq!(weakening, []);
     }
@@ -237,7 +243,7 @@ mod tests {
             window: None,
             run: BTreeSet::new(),
         };
-        let (judged, weakening) = stricter(&old, &loose);
+        let (judged, weakening) = stricter(&old, &Judged::from(&loose));
         assert_eq!(judged, old);
         assert_eq!(weakening.len(), 6, "{weakening:?}");
         for each in weakening {
@@ -251,7 +257,7 @@ mod tests {
         let mut new = trial::policy(&["unit", "unit"], false);
         let rule = new.approve.as_mut().unwrap();
         (rule.decide_within_seconds, rule.valid_for_seconds) = (60, i64::MAX);
-        let (judged, weakening) = stricter(&Judged::from(&old), &new);
+        let (judged, weakening) = stricter(&Judged::from(&old), &Judged::from(&new));
         let rule = judged.approve.unwrap();
         assert_eq!(rule.each, ["director", "unit", "unit"].map(trial::role));
         assert!(rule.signed);
@@ -271,7 +277,7 @@ mod tests {
         old.run = BTreeSet::from([trial::role("professional")]);
         let mut new = production();
         new.run = BTreeSet::from([trial::role("intern")]);
-        let (judged, weakening) = stricter(&Judged::from(&old), &new);
+        let (judged, weakening) = stricter(&Judged::from(&old), &Judged::from(&new));
         assert_eq!(weakening, [Weakening::MoreMayRun]);
         let people = trial::people();
         for person in people.0.values() {
@@ -287,6 +293,7 @@ mod tests {
         let old = Judged::from(&production());
         let mut weaker = production();
         weaker.restore_on_failure = false;
+        let weaker = Judged::from(&weaker);
         let (judged, weakening) = stricter(&old, &weaker);
         let mut gate = trial::gate(&["director"], true);
         gate.subject.policy = judged.digest();
@@ -299,7 +306,7 @@ mod tests {
         };
         assert_eq!(in_force_after(&old, &weaker, &approve(&gate)), old, "the gate did not show it");
         gate.weakening = weakening;
-        assert_eq!(in_force_after(&old, &weaker, &approve(&gate)), Judged::from(&weaker));
+        assert_eq!(in_force_after(&old, &weaker, &approve(&gate)), weaker);
 
         assert_eq!(Approved::not_required(&old), None);
         let mut open = production();
@@ -307,5 +314,21 @@ mod tests {
         let nobody = Approved::not_required(&Judged::from(&open)).unwrap();
         assert!(nobody.holds_at(trial::OPENED) && !nobody.signed() && nobody.by().is_empty());
         assert_eq!(in_force_after(&old, &weaker, &nobody), old, "nobody was asked");
+    }
+
+    #[test]
+    fn a_lower_kind_is_a_weakening_and_has_no_effect_by_itself() {
+        let (production, test) = (EnvironmentKind::Production, EnvironmentKind::Test);
+        let old = Judged::planned(&trial::policy(&["director"], true), production);
+        let (judged, weakening) = stricter(&old, &Judged::planned(&trial::policy(&["director"], true), test));
+        assert_eq!(judged.kind, Some(production));
+        assert_eq!(weakening, [Weakening::LowerKind { was: production, becomes: test }]);
+        for each in weakening {
+            assert_ne!(each.words(crate::model::Language::Es), each.words(crate::model::Language::En));
+        }
+        // What was recorded before kinds were is neither stricter nor weaker, and keeps its digest.
+        let older = Judged::from(&trial::policy(&["director"], true));
+        assert!(!canonical(&older).unwrap().contains("kind"));
+        assert_eq!(stricter(&older, &old).1, []);
     }
 }

@@ -1,6 +1,6 @@
 //! A rule of the policy in force that a planned policy loosens.
 
-use crate::model::{Language, Role};
+use crate::model::{EnvironmentKind, Language, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -53,6 +53,13 @@ pub enum Weakening {
     WiderWindow,
     /// More people could run.
     MoreMayRun,
+    /// The environment would be treated as one that matters less.
+    LowerKind {
+        /// Its kind now.
+        was: EnvironmentKind,
+        /// Its kind then.
+        becomes: EnvironmentKind,
+    },
 }
 
 impl Weakening {
@@ -102,6 +109,14 @@ impl Weakening {
             Self::NoRestore => "una falla ya no llevaría a restaurar lo que había".to_owned(),
             Self::WiderWindow => "los cambios podrían empezar en más horarios que ahora".to_owned(),
             Self::MoreMayRun => "más personas podrían ejecutar cambios".to_owned(),
+            Self::LowerKind { was, becomes } => {
+                let word = |kind| match kind {
+                    EnvironmentKind::Development => "desarrollo",
+                    EnvironmentKind::Test => "pruebas",
+                    EnvironmentKind::Production => "producción",
+                };
+                format!("el ambiente pasaría de {} a {}", word(*was), word(*becomes))
+            }
         }
     }
 }
@@ -147,6 +162,9 @@ impl fmt::Display for Weakening {
             Self::NoRestore => f.write_str("a failure would no longer put back what was there"),
             Self::WiderWindow => f.write_str("changes could start at more times than now"),
             Self::MoreMayRun => f.write_str("more people could run changes"),
+            Self::LowerKind { was, becomes } => {
+                write!(f, "the environment would be treated as {becomes} instead of {was}")
+            }
         }
     }
 }

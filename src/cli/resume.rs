@@ -42,42 +42,62 @@ pub async fn resume(global: &Global, terminal: &Terminal, args: ResumeArgs) -> R
     let interrupt = run::interrupt(terminal);
     let mut worst = ExitCode::Done;
     for id in runs {
-        if let Some(exit) = site.store.run(&id).await?.final_exit {
-            summary::print(&site, terminal, &id, executor::code(exit)).await?;
-            worst = worst.max(executor::code(exit));
-            continue;
-        }
-        let watch = progress::watch(terminal, &site);
-        if procedural::is_one(&site.store.run(&id).await?) {
-            let advanced = executor::procedure::go_on(&site, &id, &interrupt, &watch).await;
-            notify::deliver(&site, terminal).await;
-            advanced?;
-            let language = progress::institution_language(terminal, &site);
-            worst = worst.max(procedural::print(&site.store, terminal, &id, language).await?);
-            continue;
-        }
-        let result =
-            executor::resume(&site, &id, args.waiting.patience(), &interrupt, Arc::clone(&watch)).await;
-        notify::deliver(&site, terminal).await;
-        let code = result?;
-        summary::print(&site, terminal, &id, code).await?;
-        worst = worst.max(code);
-        // The procedure that waits for it goes on where it can.
-        if let Some(caller) = executor::procedure::given_by_caller(&site, &id).await? {
-            let advanced = executor::procedure::go_on(&site, &caller, &interrupt, &watch).await;
-            notify::deliver(&site, terminal).await;
-            advanced?;
-            if terminal.format == Format::Text {
-                // The run stands still; who is waited for is the procedure's to say.
-                let code = procedural::print(&site.store, terminal, &caller, language).await?;
-                worst = worst.max(code);
+        match one(&site, terminal, &id, &args.waiting, &interrupt).await {
+            Ok(code) => worst = worst.max(code),
+            Err(error) if args.approved => {
+                // One that cannot go on keeps nobody else's.
+                terminal.note(&escape::visible(&format!("run {id}: {}", error.words)));
+                worst = worst.max(error.code);
             }
+            Err(error) => return Err(error),
+        }
+        if interrupt.asked() {
+            return Ok(worst);
         }
     }
     if args.approved {
         worst = worst.max(procedures(&site, terminal, &interrupt).await?);
     }
     Ok(worst)
+}
+
+/// Takes one run up again.
+async fn one(
+    site: &Site,
+    terminal: &Terminal,
+    id: &RunId,
+    waiting: &run::Waiting,
+    interrupt: &Interrupt,
+) -> Result<ExitCode, CliError> {
+    let row = site.store.run(id).await?;
+    if let Some(exit) = row.final_exit {
+        summary::print(site, terminal, id, executor::code(exit)).await?;
+        return Ok(executor::code(exit));
+    }
+    let watch = progress::watch(terminal, site);
+    if procedural::is_one(&row) {
+        let advanced = executor::procedure::go_on(site, id, interrupt, &watch).await;
+        notify::deliver(site, terminal).await;
+        advanced?;
+        let language = progress::institution_language(terminal, site);
+        return procedural::print(&site.store, terminal, id, language).await;
+    }
+    let result = executor::resume(site, id, waiting.patience(), interrupt, Arc::clone(&watch)).await;
+    notify::deliver(site, terminal).await;
+    let code = result?;
+    summary::print(site, terminal, id, code).await?;
+    // The procedure that waits for it goes on where it can.
+    if let Some(caller) = executor::procedure::given_by_caller(site, id).await? {
+        let advanced = executor::procedure::go_on(site, &caller, interrupt, &watch).await;
+        notify::deliver(site, terminal).await;
+        advanced?;
+        if terminal.format == Format::Text {
+            // The run stands still; who is waited for is the procedure's to say.
+            let language = progress::site_language(terminal, site);
+            return Ok(code.max(procedural::print(&site.store, terminal, &caller, language).await?));
+        }
+    }
+    Ok(code)
 }
 
 /// Deadlines, reminders and ended runs of every open procedure. One that cannot go on is told, and

@@ -64,7 +64,7 @@ pub async fn server(global: &Global, terminal: &Terminal, args: ServerArgs) -> R
     let mut judged = crate::approval::Judged::from(policy);
     if let Some(row) = site.store.policy_in_force(&environment).await? {
         let old = serde_json::from_str(&row.policy).map_err(|error| CliError::failed(error.to_string()))?;
-        judged = crate::approval::stricter(&old, policy).0;
+        judged = crate::approval::stricter(&old, &judged).0;
     }
     crate::approval::may_run(&judged, site.caller.person.as_ref())
         .map_err(|refusal| CliError::input(refusal.to_string()))?;

@@ -237,7 +237,7 @@ impl Changing<'_> {
 
     /// The vault, with the recipients that the environment's kind asks for.
     pub async fn vault(&self) -> Result<Vault, ExecutorError> {
-        let production = self.loaded.plan.environment_kind == crate::model::EnvironmentKind::Production;
+        let production = self.journal.run().header.is_production();
         self.site.vault(production).await
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     approval::{self, Approved, window},
     backup::{self, BackupId, VerifiedBackup},
-    model::{EnvironmentKind, ExitCode, RunId, canonical},
+    model::{ExitCode, RunId, canonical},
     plan::SecretValues,
     run::{BackupState, Effect, Ending, Event, Evidence, Failure, Goal, Run, decide},
     store::Claimed,
@@ -55,7 +55,8 @@ pub async fn drive(
     result
 }
 
-/// Starts to drive a run again: servers are asked what became of what was begun.
+/// Starts to drive a run again: servers are asked what became of what was begun. Whoever does it must
+/// be allowed to run there, as whoever opened it was: an approval names what may be done, not by whom.
 pub async fn resume(
     site: &Site,
     id: &RunId,
@@ -63,6 +64,7 @@ pub async fn resume(
     interrupt: &Interrupt,
     watch: Arc<dyn Watch>,
 ) -> Result<ExitCode, ExecutorError> {
+    site.may_drive(id).await?;
     let journal = Journal::take(site, id, watch).await?;
     let ended = journal.run().ended.is_some();
     if !ended {
@@ -276,7 +278,7 @@ impl<'a> Driver<'a> {
     async fn proven(&self, id: &str) -> Option<VerifiedBackup> {
         let prove = async {
             let id = BackupId::parse(id).map_err(|error| error.to_string())?;
-            let production = self.loaded.plan.environment_kind == EnvironmentKind::Production;
+            let production = self.journal.run().header.is_production();
             let vault = self.site.vault(production).await.map_err(|error| error.to_string())?;
             vault.verify_copy(&id).await.map_err(|error| error.to_string())
         };
@@ -331,7 +333,7 @@ impl<'a> Driver<'a> {
         let mut forecast = predict::restore_forecast(&self.loaded, &row);
         if row.environment != plan.environment {
             let id = BackupId::parse(id).map_err(|error| ExecutorError::input(error.to_string()))?;
-            let production = plan.environment_kind == EnvironmentKind::Production;
+            let production = self.journal.run().header.is_production();
             let manifest = self.site.vault(production).await?.manifest(&id).await?;
             let planned = plan.backup.as_ref().map(|backup| backup.items.as_slice());
             if let Err(error) = backup::placed(&manifest, &plan.environment, planned.unwrap_or_default()) {
@@ -396,13 +398,13 @@ impl<'a> Driver<'a> {
 
     async fn claim(&self) -> Result<(), ExecutorError> {
         let plan = &self.loaded.plan;
-        if let Some(in_force) = self.site.policy_in_force(plan).await? {
-            let (judged, _) = approval::stricter(&in_force, &plan.policy);
-            let judged = approval::asking(judged, &self.journal.run().header.asked_by_procedure);
-            if judged != self.journal.run().header.judged && self.journal.run().header.goal != Goal::Backup {
-                let ended = Event::ended(ExitCode::Stale.number(), Ending::PolicyStricter);
-                return self.journal.append(ended).await;
-            }
+        let header = self.journal.run().header.clone();
+        let judged = approval::asking(self.site.judged(plan).await?.0, &header.asked_by_procedure);
+        // What has been loosened meanwhile with everybody's consent is no reason to ask again.
+        let is_stricter = !approval::stricter(&judged, &header.judged()).1.is_empty();
+        if is_stricter && header.goal != Goal::Backup {
+            let ended = Event::ended(ExitCode::Stale.number(), Ending::PolicyStricter);
+            return self.journal.append(ended).await;
         }
         let servers: Vec<_> =
             plan.servers.keys().map(|server| (plan.environment.clone(), server.clone())).collect();
@@ -414,13 +416,16 @@ impl<'a> Driver<'a> {
                 };
                 self.journal.append(event).await
             }
-            Claimed::HeldBy { run, server, .. } => {
+            Claimed::HeldBy { run, environment, server, .. } => {
+                // The same machine may be called otherwise there.
+                let elsewhere = environment != plan.environment;
+                let server = if elsewhere { format!("{server} ({environment})") } else { server.to_string() };
                 if self.journal.run().gate.is_none() {
                     // Nobody's decision is lost with it: it is simply asked for again.
-                    let ending = Ending::Claimed { server: server.to_string(), run: run.to_string() };
+                    let ending = Ending::Claimed { server: server.clone(), run: run.to_string() };
                     self.journal.append(Event::ended(ExitCode::Claimed.number(), ending)).await?;
                 }
-                Err(ExecutorError::Claimed { run: run.to_string(), server: server.to_string() })
+                Err(ExecutorError::Claimed { run: run.to_string(), server })
             }
         }
     }

@@ -40,17 +40,18 @@ impl Driver<'_> {
     /// The policy that the next run here is judged under. What another run has tightened meanwhile is
     /// not rolled back, and loosening holds only when those whom the stricter one names agreed to it.
     async fn policy_after(&self, run: &Run) -> Result<Option<String>, ExecutorError> {
-        let planned = &self.loaded.plan.policy;
-        let policy = match self.site.policy_in_force(&self.loaded.plan).await? {
-            None => approval::Judged::from(planned),
+        let plan = &self.loaded.plan;
+        let planned = approval::Judged::planned(&plan.policy, plan.environment_kind);
+        let policy = match self.site.policy_in_force(plan).await? {
+            None => planned,
             Some(in_force) => {
                 let approved = match self.site.verdict(run).await? {
                     Some(approval::Verdict::Approved(approved)) => Some(approved),
                     _ => approval::Approved::not_required(&in_force),
                 };
                 match approved {
-                    Some(approved) => approval::in_force_after(&in_force, planned, &approved),
-                    None => approval::stricter(&in_force, planned).0,
+                    Some(approved) => approval::in_force_after(&in_force, &planned, &approved),
+                    None => approval::stricter(&in_force, &planned).0,
                 }
             }
         };

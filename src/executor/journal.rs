@@ -2,7 +2,7 @@
 
 use super::{ExecutorError, Site};
 use crate::{
-    model::{FreeText, Redactor, RunId, Timestamp, canonical},
+    model::{Digest, FreeText, Redactor, RunId, Timestamp, canonical},
     run::{Event, Run, RunHeader},
     store::{Append, BackupRow, Lease, Message, NewGate, Store, Taken},
 };
@@ -80,7 +80,7 @@ pub async fn load(store: &Store, id: &RunId) -> Result<Run, ExecutorError> {
 
 /// Takes the lease of a run; a holder of this host that is gone is superseded at once.
 pub(super) async fn take_lease(site: &Site, id: &RunId) -> Result<Lease, ExecutorError> {
-    let owner = format!("{}@{} pid {}", site.caller.account, host_name(), std::process::id());
+    let owner = owner(&site.caller.account);
     let store = &site.store;
     match store.take_lease(id, &owner, LEASE_SECONDS).await? {
         Taken::Lease(lease) => Ok(lease),
@@ -112,7 +112,14 @@ impl Journal {
     pub async fn take(site: &Site, id: &RunId, watch: Arc<dyn Watch>) -> Result<Self, ExecutorError> {
         let store = site.store.clone();
         let lease = take_lease(site, id).await?;
-        let run = load(&store, id).await?;
+        let run = match load(&store, id).await {
+            Ok(run) => run,
+            Err(error) => {
+                // What cannot be read is not kept from whoever mends it.
+                let _ = store.release_lease(&lease).await;
+                return Err(error);
+            }
+        };
         let lost = Arc::new(AtomicBool::new(false));
         let heartbeat = tokio::spawn(beat(store.clone(), lease.clone(), Arc::clone(&lost)));
         Ok(Self {
@@ -247,14 +254,55 @@ pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Whether `owner` names a process of this host that does not exist any more.
+/// This process, for people and for other processes that ask whether it is still there.
+fn owner(account: &str) -> String {
+    let (host, pid) = (host_name(), std::process::id());
+    match place() {
+        Some(place) => format!("{account}@{host} pid {pid} [{place}]"),
+        None => format!("{account}@{host} pid {pid}"),
+    }
+}
+
+/// Where this process's id means what it says: one start of one kernel, and one numbering of processes on
+/// it. Containers of one name on one host, or hosts of one name, are different places.
+fn place() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let numbering = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    let both = format!("{} {}", boot.trim(), numbering.display());
+    Some(Digest::of(both.as_bytes()).short())
+}
+
+/// Whether `owner` names a process that would be seen here, and does not exist any more. Of any other it
+/// is not known, and its lease is left to expire.
 fn holder_is_gone(owner: &str) -> bool {
-    let Some((who, pid)) = owner.rsplit_once(" pid ") else { return false };
-    let here = who.rsplit_once('@').is_some_and(|(_, host)| host == host_name());
+    let Some((_, process)) = owner.rsplit_once(" pid ") else { return false };
+    let Some((pid, of)) = process.strip_suffix(']').and_then(|text| text.split_once(" [")) else {
+        return false;
+    };
+    let here = place().is_some_and(|place| place == of);
     let gone = pid
         .parse()
         .ok()
         .and_then(rustix::process::Pid::from_raw)
         .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
     here && gone
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_gone_only_where_its_process_would_be_seen() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        let place = place().unwrap();
+        assert!(holder_is_gone(&format!("luis@here pid {pid} [{place}]")));
+        assert!(!holder_is_gone(&owner("luis")), "this process is there");
+        // A container of the same name, and a program that did not say where it runs.
+        assert!(!holder_is_gone(&format!("luis@{} pid {pid} [0123456789ab]", host_name())));
+        assert!(!holder_is_gone(&format!("luis@{} pid {pid}", host_name())));
+        assert!(!holder_is_gone("luis@here pid x [") && !holder_is_gone(""));
+    }
 }

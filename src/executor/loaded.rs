@@ -45,14 +45,26 @@ impl Loaded {
 
 /// Loads a release by its digest.
 pub async fn release(site: &Site, digest: Digest) -> Result<Release, ExecutorError> {
-    serde_json::from_str(&site.store.document(digest).await?)
-        .map_err(|error| ExecutorError::document("release", error))
+    let release: Release = serde_json::from_str(&site.store.document(digest).await?)
+        .map_err(|error| ExecutorError::document("release", error))?;
+    refuse_newer("release", release.format)?;
+    Ok(release)
 }
 
 /// Loads a plan by its digest.
 pub async fn plan(site: &Site, digest: Digest) -> Result<Plan, ExecutorError> {
-    serde_json::from_str(&site.store.document(digest).await?)
-        .map_err(|error| ExecutorError::document("plan", error))
+    let plan: Plan = serde_json::from_str(&site.store.document(digest).await?)
+        .map_err(|error| ExecutorError::document("plan", error))?;
+    refuse_newer("plan", plan.format)?;
+    Ok(plan)
+}
+
+/// A document of a later format may say what this program does not see, and would leave out.
+fn refuse_newer(what: &'static str, format: u32) -> Result<(), ExecutorError> {
+    if format > plan::PLAN_FORMAT {
+        return Err(ExecutorError::document(what, "a newer version of this program made it"));
+    }
+    Ok(())
 }
 
 /// Loads the files of a release from the depot.

@@ -57,7 +57,9 @@ pub async fn plan(
     let files = intake::files(site, release).await?;
     let plan = loaded::build(site, release, &files, environment, phases)?;
     let text = canonical(&plan).map_err(|error| ExecutorError::document("plan", error))?;
-    site.store.put_document("plan", Digest::of(text.as_bytes()), &text).await?;
+    let digest = Digest::of(text.as_bytes());
+    site.store.put_document("plan", digest, &text).await?;
+    site.store.note_machines(digest, plan.servers.values().map(|planned| &planned.server)).await?;
     Ok(plan)
 }
 
@@ -98,20 +100,20 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             "write `backup.yaml` beside it; `esclusa init` shows one",
         ));
     }
+    let (judged, weakening) = site.judged(&plan).await?;
     if plan.backup.is_some() {
         // Before anybody decides and anything is claimed: a vault that cannot be used is no way back.
-        site.vault(plan.environment_kind == EnvironmentKind::Production).await?;
+        site.vault(judged.kind == Some(EnvironmentKind::Production)).await?;
     }
-    let (judged, weakening) = match site.policy_in_force(&plan).await? {
-        Some(in_force) => approval::stricter(&in_force, &plan.policy),
-        None => (Judged::from(&plan.policy), Vec::new()),
-    };
     let (staged_by, asked_by_procedure) = match opening.staged {
         Some(Staged { by, approve }) => (Some(by), approve),
         None => (None, Vec::new()),
     };
     let judged = approval::asking(judged, &asked_by_procedure);
-    if judged.approve.is_some() && opening.goal != Goal::Backup && site.caller.person.is_none() {
+    // Whoever asked for the procedure asks for its runs, whoever's process opens them.
+    let caller = site.caller.person.as_ref().map(|person| &person.name);
+    let requester = opening.requester.as_ref().or(caller).cloned();
+    if judged.approve.is_some() && opening.goal != Goal::Backup && requester.is_none() {
         return Err(ExecutorError::Refused {
             words: format!("account `{}` belongs to nobody in the people file", site.caller.account),
             hint: Some(
@@ -120,19 +122,14 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
             ),
         });
     }
-    approval::may_run(&judged, site.caller.person.as_ref()).map_err(|refusal| ExecutorError::Refused {
-        words: refusal.to_string(),
-        hint: Some(format!("the policy of `{}` names who may run there", opening.environment)),
-    })?;
+    site.may_run(&judged, &opening.environment)?;
     let release_digest = plan.release;
-    if judged.passed_in_test
-        && opening.goal == Goal::Change
-        && plan.environment_kind == EnvironmentKind::Production
-    {
+    // Whatever kind the inventory gives the environment by now.
+    if judged.passed_in_test && opening.goal == Goal::Change {
         passed_in_test(site, release_digest, &plan).await?;
     }
     if judged.approve.is_some() && opening.goal != Goal::Backup {
-        refuse_vacuous_gate(site, &judged).await?;
+        refuse_vacuous_gate(site, &judged, requester.as_ref()).await?;
     }
     let title = match opening.goal {
         Goal::Change => title(site, release).await?,
@@ -151,11 +148,12 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
         version: release.version(),
         release: release_digest,
         plan: plan.digest().map_err(|error| ExecutorError::document("plan", error))?,
-        requested_by: opening
-            .requester
-            .or_else(|| site.caller.person.as_ref().map(|person| person.name.clone())),
+        requested_by_machine: match &requester {
+            Some(name) => site.people.0.get(name).is_some_and(|person| person.machine),
+            None => false,
+        },
+        requested_by: requester,
         requested_account: site.caller.account.clone(),
-        requested_by_machine: site.caller.person.as_ref().is_some_and(|person| person.machine),
         why: opening.why,
         judged,
         weakening,
@@ -191,32 +189,26 @@ pub async fn open(site: &Site, release: &Release, opening: Opening) -> Result<Ru
     Ok(id)
 }
 
-/// Refuses a release that has not passed in an environment of kind `test`.
+/// Refuses a release that has not passed in an environment of kind `test`: of that kind when it passed,
+/// whatever the inventory says by now.
 async fn passed_in_test(site: &Site, release: Digest, plan: &Plan) -> Result<(), ExecutorError> {
-    let tests: Vec<_> = site
-        .inventory
-        .environments
-        .iter()
-        .filter(|e| e.kind == EnvironmentKind::Test)
-        .map(|e| &e.name)
-        .collect();
-    for test in &tests {
-        for passed in site.store.passed(release, test).await? {
-            if covers(&loaded::plan(site, passed).await?, plan) {
-                return Ok(());
-            }
+    for passed in site.store.changed_well(release).await? {
+        let passed = loaded::plan(site, passed).await?;
+        if passed.environment_kind == EnvironmentKind::Test && covers(&passed, plan) {
+            return Ok(());
         }
     }
-    let names: Vec<_> = tests.iter().map(ToString::to_string).collect();
+    let mut tests = site.inventory.environments.iter().filter(|e| e.kind == EnvironmentKind::Test);
+    let first = tests.find(|test| test.name != plan.environment).map(|test| &test.name);
     Err(ExecutorError::Refused {
         words: format!(
             "release {} has not passed in an environment of kind `test`, which `{}` asks for",
             release.short(),
             plan.environment
         ),
-        hint: Some(match names.first() {
+        hint: Some(match first {
             Some(first) => format!("run it there first: `esclusa run {} --env {first}`", plan.playbook),
-            None => "the inventory has no environment of kind `test`".to_owned(),
+            None => "the inventory has no other environment of kind `test`".to_owned(),
         }),
     })
 }
@@ -229,8 +221,11 @@ fn covers(passed: &Plan, plan: &Plan) -> bool {
 }
 
 /// Refuses to open a run whose gate nobody could ever satisfy.
-async fn refuse_vacuous_gate(site: &Site, judged: &Judged) -> Result<(), ExecutorError> {
-    let requester = site.caller.person.as_ref().map(|person| &person.name);
+async fn refuse_vacuous_gate(
+    site: &Site,
+    judged: &Judged,
+    requester: Option<&PersonName>,
+) -> Result<(), ExecutorError> {
     let now = site.store.now().await?;
     let findings = approval::lint(judged, &site.people, requester, now);
     match findings.iter().find(|finding| finding.blocks()) {

@@ -2,21 +2,20 @@
 
 use super::ExecutorError;
 use crate::{
-    approval::{self, Judged},
+    approval::{self, Judged, Weakening},
     depot::Depot,
     inventory::{Environment, Inventory, Project},
-    model::{
-        Digest, EnvironmentName, People, Person, Redactor, SecretName, Server, redact::SECRET_BYTES_MIN,
-    },
+    model::{Digest, EnvironmentName, People, Person, Redactor, RunId, SecretName, redact::SECRET_BYTES_MIN},
     plan::{Plan, SecretValues},
+    run::RunHeader,
     secret,
-    store::{Location, RunFilter, Store},
+    store::{Location, Store},
     transport,
     vault::Vault,
 };
 use secrecy::ExposeSecret;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -184,30 +183,69 @@ impl Site {
     /// The policy in force where the plan goes: of the environment, and of every other one that has
     /// held one of its servers. A new name for the same machine changes nothing.
     pub async fn policy_in_force(&self, plan: &Plan) -> Result<Option<Judged>, ExecutorError> {
-        let mut names = BTreeSet::from([plan.environment.clone()]);
-        let machines: BTreeSet<_> = plan.servers.values().map(|planned| machine(&planned.server)).collect();
-        for row in self.store.runs(&RunFilter { ended: Some(true), ..RunFilter::default() }).await? {
-            let no_plan = row.new.kind == super::procedure::KIND;
-            if no_plan || names.contains(&row.new.environment) || row.final_exit != Some(0) {
-                continue;
-            }
-            let other: Plan = serde_json::from_str(&self.store.document(row.new.plan).await?)
-                .map_err(|error| ExecutorError::document("plan", error))?;
-            if other.servers.values().any(|planned| machines.contains(&machine(&planned.server))) {
-                names.insert(row.new.environment);
-            }
-        }
+        let servers = plan.servers.values().map(|planned| &planned.server);
+        let mut names = self.store.environments_of(servers).await?;
+        names.insert(plan.environment.clone());
         let mut in_force: Option<Judged> = None;
         for name in names {
-            let Some(row) = self.store.policy_in_force(&name).await? else { continue };
-            let judged: Judged = serde_json::from_str(&row.policy)
-                .map_err(|error| ExecutorError::document("policy", error))?;
+            let Some(judged) = self.left_in_force(&name).await? else { continue };
             in_force = Some(match in_force {
                 None => judged,
-                Some(other) => approval::stricter_of(&other, &judged),
+                Some(other) => approval::stricter(&other, &judged).0,
             });
         }
         Ok(in_force)
+    }
+
+    /// The policy that the last finished run of an environment left. One that was recorded without the
+    /// environment's kind has that of the run that brought it.
+    async fn left_in_force(&self, environment: &EnvironmentName) -> Result<Option<Judged>, ExecutorError> {
+        let Some(row) = self.store.policy_in_force(environment).await? else { return Ok(None) };
+        let mut judged: Judged =
+            serde_json::from_str(&row.policy).map_err(|error| ExecutorError::document("policy", error))?;
+        if let (None, Some(run)) = (judged.kind, &row.run) {
+            let body = self.store.run(run).await?.new.body;
+            let header: RunHeader =
+                serde_json::from_str(&body).map_err(|error| ExecutorError::document("run", error))?;
+            judged.kind = Some(header.environment_kind);
+        }
+        Ok(Some(judged))
+    }
+
+    /// The policy that a run of this plan is judged under now, and what the plan would loosen.
+    pub async fn judged(&self, plan: &Plan) -> Result<(Judged, Vec<Weakening>), ExecutorError> {
+        let planned = Judged::planned(&plan.policy, plan.environment_kind);
+        Ok(match self.policy_in_force(plan).await? {
+            Some(in_force) => approval::stricter(&in_force, &planned),
+            None => (planned, Vec::new()),
+        })
+    }
+
+    /// Refuses a caller who may not run where the run goes. Asked of everybody who takes a run on, not
+    /// only of who opened it.
+    pub async fn may_drive(&self, id: &RunId) -> Result<(), ExecutorError> {
+        let row = self.store.run(id).await?;
+        if row.final_exit.is_some() || row.new.kind == super::procedure::KIND {
+            return Ok(());
+        }
+        let header: RunHeader =
+            serde_json::from_str(&row.new.body).map_err(|error| ExecutorError::document("run", error))?;
+        self.may_run(&header.judged, &header.environment)
+    }
+
+    /// Refuses a caller who may not run under this policy of an environment.
+    pub fn may_run(&self, judged: &Judged, environment: &EnvironmentName) -> Result<(), ExecutorError> {
+        approval::may_run(judged, self.caller.person.as_ref()).map_err(|refusal| {
+            let sets = judged
+                .run
+                .iter()
+                .map(|roles| roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(" or "));
+            let roles = sets.collect::<Vec<_>>().join(", and ");
+            ExecutorError::Refused {
+                words: refusal.to_string(),
+                hint: Some(format!("by the policy of `{environment}`, whoever has {roles} may run there")),
+            }
+        })
     }
 
     /// The people file's digest, which gates record.
@@ -226,11 +264,6 @@ pub fn options(root: &Path, project: &Project) -> transport::Options {
         Some(file) => transport::ConfigSource::File(root.join(file)),
     };
     transport::Options { ssh_config, folder: root.to_owned(), ..transport::Options::default() }
-}
-
-/// What tells one machine from another: where it is reached.
-fn machine(server: &Server) -> (String, u16) {
-    (server.address.clone(), server.port.unwrap_or(22))
 }
 
 async fn resolve(

@@ -45,8 +45,17 @@ pub async fn lead(
     watch: Arc<dyn Watch>,
 ) -> Result<Run, ExecutorError> {
     let before = load(&site.store, id).await?;
-    if before.ended.is_some() {
+    if is_past(&before, step) {
         return Ok(before);
+    }
+    // Whoever answers for an activity need not be allowed to run where it leads. The answer stands, and the
+    // run waits for somebody who may.
+    match site.may_drive(id).await {
+        Err(ExecutorError::Refused { words, .. }) => {
+            watch.note(&format!("run {id} waits for `esclusa resume`: {words}"));
+            return Ok(before);
+        }
+        other => other?,
     }
     let journal = Journal::take(site, id, watch).await?;
     let led = further(site, &journal, step, interrupt).await;

@@ -7,6 +7,9 @@ use super::{
 use crate::model::{Digest, Role};
 use std::collections::BTreeMap;
 
+/// The first format in which nobody answers at a gate for what they asked for themselves.
+const OWN_REQUESTS_REFUSED: u32 = 3;
+
 impl ProcedureRun {
     /// Applies an event that belongs to the open activity.
     pub(super) fn at_the_open_one(&mut self, event: &Event) -> Result<(), Refusal> {
@@ -41,6 +44,11 @@ impl ProcedureRun {
                     return Err(misplaced(activity, event));
                 }
                 check_role(activity, activity.answering(), role)?;
+                // Journals of before this was refused still say what happened.
+                if self.header.format >= OWN_REQUESTS_REFUSED && self.asked_by(&activity.id, by) {
+                    let (activity, person) = (activity.id.clone(), by.clone());
+                    return Err(Refusal::OwnRequest { activity, person });
+                }
                 check_twice(open, by.as_str(), role)?;
                 self.check_answer(activity, answer, reason)?;
                 if open.documents.iter().any(|made| !evidence.contains(&made.digest)) {

@@ -42,6 +42,16 @@ pub enum Refusal {
         /// The role.
         role: Role,
     },
+    /// An answer at a gate by whoever asked for the run.
+    #[error(
+        "`{person}` asked for this, and nobody approves what they asked for: `{activity}` waits for others"
+    )]
+    OwnRequest {
+        /// The gate.
+        activity: ActivityId,
+        /// Who asked.
+        person: PersonName,
+    },
     /// A second signature of the same role or person.
     #[error("`{0}` has signed already")]
     Twice(String),

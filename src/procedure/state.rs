@@ -184,8 +184,20 @@ impl ProcedureRun {
         else {
             return Ok(());
         };
+        if let Event::Answered { activity, by, .. } = event
+            && self.asked_by(activity, by)
+        {
+            return Err(Refusal::OwnRequest { activity: activity.clone(), person: by.clone() });
+        }
         let known = people.with_role(role).any(|person| person.name == *by);
         known.then_some(()).ok_or_else(|| Refusal::Person { person: by.clone(), role: role.clone() })
+    }
+
+    /// Whether the activity is a gate and this person asked for the run: they answer nothing there.
+    #[must_use]
+    pub fn asked_by(&self, activity: &ActivityId, person: &PersonName) -> bool {
+        let is_gate = |one: &Activity| one.kind == ActivityKind::Gate;
+        *person == self.header.requester && self.procedure.activity(activity).is_some_and(is_gate)
     }
 
     /// Applies one event, or says why it cannot follow; then nothing has changed.

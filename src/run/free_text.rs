@@ -30,7 +30,10 @@ impl FreeText for Event {
                 diff.free_text(each);
             }
             Self::StepEnded { server: _, step: _, attempt: _, end } => end.free_text(each),
-            Self::ServerLost { server: _, words } => words.free_text(each),
+            Self::ServerLost { server: _, words, hint } => {
+                words.free_text(each);
+                hint.free_text(each);
+            }
             Self::UndoAsked { why } => why.free_text(each),
             Self::ChecksPassed { findings } | Self::ChecksFailed { findings } => findings.free_text(each),
             Self::CancelAsked { by: _, choice: _, reason } => reason.free_text(each),
@@ -74,6 +77,7 @@ impl FreeText for Ending {
             | Self::Unreached { words }
             | Self::CancelledStopped { by: _, words }
             | Self::RestoreOwed { words }
+            | Self::RestoreUndecided { words }
             | Self::LostStopped { words }
             | Self::Other { words }
             | Self::Rejected { by: _, reason: words }
@@ -81,6 +85,7 @@ impl FreeText for Ending {
             Self::Done
             | Self::Unchanged
             | Self::UnchangedAndBad
+            | Self::ChecksFailed { .. }
             | Self::BackedUp
             | Self::Restored
             | Self::WentBack

@@ -1,5 +1,6 @@
 //! What a run is opened with; it never changes.
 
+use crate::approval::Judged;
 use crate::model::{Digest, EnvironmentKind, EnvironmentName, PersonName, Role, RunId, SystemName};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ pub struct RunHeader {
     /// Why, in the words of who asked.
     pub why: Option<String>,
     /// The judged policy (what it is judged under) in canonical JSON.
-    pub judged: crate::approval::Judged,
+    pub judged: Judged,
     /// What the judged policy takes from the plan's that is stricter.
     pub weakening: Vec<crate::approval::Weakening>,
     /// The procedure's run that allows this one's stages; nothing for a run that goes by itself.
@@ -64,4 +65,19 @@ pub struct RunHeader {
     pub asked_by_procedure: Vec<Role>,
     /// Digest of the people file, as text of `approval::people_digest`.
     pub people: Digest,
+}
+
+impl RunHeader {
+    /// The policy that it is judged under, with the kind that headers of before have beside it.
+    #[must_use]
+    pub fn judged(&self) -> Judged {
+        Judged { kind: self.judged.kind.or(Some(self.environment_kind)), ..self.judged.clone() }
+    }
+
+    /// Whether its environment is treated as production: also where the inventory has lowered its kind
+    /// and those whom the policy in force names have not agreed to that yet.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.judged().kind == Some(EnvironmentKind::Production)
+    }
 }

@@ -81,6 +81,7 @@ async fn end(write: &mut Write, now: Timestamp, run: &RunRow, exit: u8, state: &
     let id = &run.new.id;
     gates::supersede_open(write, now, id).await?;
     write.execute("DELETE FROM claims WHERE run = $1", binds![id]).await?;
+    write.execute("DELETE FROM claimed_machines WHERE run = $1", binds![id]).await?;
     let sql =
         "UPDATE runs SET final_exit = $2, ended_at = $3, owner = NULL, lease_until = NULL WHERE id = $1";
     write.execute(sql, binds![id, i64::from(exit), now]).await?;

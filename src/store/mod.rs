@@ -19,6 +19,7 @@ mod gates;
 mod leases;
 mod ledger;
 mod location;
+mod machines;
 mod opening;
 mod outbox;
 mod runs;

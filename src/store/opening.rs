@@ -7,15 +7,23 @@ use crate::model::Timestamp;
 use std::path::Path;
 
 /// The format that this program writes.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// What brings a store to each format: the common text, and the two engines' own.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    include_str!("migrations/0001_tables.sql"),
-    include_str!("migrations/0001_guards_sqlite.sql"),
-    include_str!("migrations/0001_guards_postgres.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        include_str!("migrations/0001_tables.sql"),
+        include_str!("migrations/0001_guards_sqlite.sql"),
+        include_str!("migrations/0001_guards_postgres.sql"),
+    ),
+    (
+        2,
+        include_str!("migrations/0002_machines.sql"),
+        include_str!("migrations/0002_machines_sqlite.sql"),
+        include_str!("migrations/0002_machines_postgres.sql"),
+    ),
+];
 
 /// Two controllers that open an empty PostgreSQL database at once take turns by this lock.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(4915211)";

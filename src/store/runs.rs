@@ -198,6 +198,15 @@ impl Store {
         rows.iter().map(|row| row.digest("plan")).collect()
     }
 
+    /// The plans of this release whose runs have ended well anywhere; taking or putting back a backup is no
+    /// such run.
+    pub async fn changed_well(&self, release: Digest) -> Result<Vec<Digest>> {
+        let sql = "SELECT DISTINCT plan FROM runs WHERE release = $1 AND final_exit = 0
+            AND kind NOT IN ('backup', 'restore')";
+        let rows = self.database.read(sql, binds![release]).await?;
+        rows.iter().map(|row| row.digest("plan")).collect()
+    }
+
     /// The newest install or update of this system that ended well in this environment.
     pub async fn last_success(
         &self,

@@ -141,6 +141,7 @@ impl Bridge {
                     cause:
                         "it does not pass connections on (`AllowTcpForwarding` or `PermitOpen` of its sshd)"
                             .to_owned(),
+                    forbidden: true,
                 };
                 Err(Failure::At(self.station.clone(), error))
             }

@@ -16,6 +16,7 @@ mod documents;
 mod input;
 mod lab;
 mod modules;
+mod policy;
 mod procedure;
 mod procedures;
 mod scenarios;

@@ -44,6 +44,8 @@ both_engines! {
         two_writers_of_one_run_never_both_hold_it,
         claims_survive_a_crash_and_end_with_the_run,
         claims_are_all_or_none,
+        a_machine_belongs_to_one_run_whatever_it_is_called,
+        a_store_of_format_1_learns_its_machines,
         gates_open_and_close_with_the_run,
         decisions_are_recorded_once,
         the_policy_of_the_last_run_is_in_force,

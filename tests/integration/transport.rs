@@ -1562,7 +1562,7 @@ async fn an_account_is_reached_where_root_is_refused() {
             assert_eq!(reply.answer(&place.server.name).unwrap().text(), format!("{account}\nblob"));
         }
         let mut sink = Vec::new();
-        session.download(&wiki, &show, &mut sink).await.unwrap();
+        session.download(&wiki, &show, NO_LIMITS, &mut sink).await.unwrap();
         assert_eq!(sink, b"wiki\nblob");
         session.forget_units(&run).await.unwrap();
         assert_eq!(session.observe(&wiki, &UnitId::new(&run, "x"), 10).await.unwrap(), UnitState::Absent);

@@ -241,12 +241,12 @@ async fn gate(
     person: Option<&Person>,
     store: Option<&Store>,
 ) -> Vec<Finding> {
-    let mut judged = Judged::from(&environment.policy);
+    let mut judged = Judged::planned(&environment.policy, environment.kind);
     if let Some(store) = store
         && let Ok(Some(row)) = store.policy_in_force(&environment.name).await
         && let Ok(old) = serde_json::from_str(&row.policy)
     {
-        judged = approval::stricter(&old, &environment.policy).0;
+        judged = approval::stricter(&old, &judged).0;
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));

@@ -3,7 +3,7 @@ use crate::{
     check::{Check, Condition, Expectation, Question, Verdict, judge},
     model::{Become, HostKey, Server, ServerName, Value},
     transport::{
-        ConfigSource, Credentials, Options, generate_key,
+        ConfigSource, Credentials, Options, Way, generate_key,
         server::{Settings, serve},
     },
 };
@@ -86,7 +86,8 @@ async fn ground() -> Ground {
         keepalive_max: 2,
         ..Options::default()
     };
-    let session = Session::connect(&server, None, &Credentials::default(), &options).await.unwrap();
+    let session =
+        Session::connect(&server, &Way::default(), &Credentials::default(), &options).await.unwrap();
     Ground { session, cut, _folder: folder }
 }
 

@@ -39,6 +39,9 @@ pub struct Deed {
 /// The roles in which a person can act at the run now.
 #[must_use]
 pub fn roles_of(run: &ProcedureRun, person: &Person, now: Timestamp) -> Vec<Role> {
+    if run.current().is_some_and(|(activity, _)| run.asked_by(&activity.id, &person.name)) {
+        return Vec::new();
+    }
     let effects = decide(run, now);
     let roles = effects.iter().find_map(Effect::waits_for).unwrap_or_default();
     roles.iter().filter(|role| !person.machine && person.roles.contains(*role)).cloned().collect()

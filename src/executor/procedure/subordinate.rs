@@ -202,6 +202,14 @@ pub(super) async fn look_at(
     if row.final_exit.is_some() {
         return Ok(row.final_exit);
     }
+    // As with stages: it waits for somebody who may run there.
+    match site.may_drive(id).await {
+        Err(ExecutorError::Refused { words, .. }) => {
+            watch.note(&format!("run {id} waits for `esclusa resume`: {words}"));
+            return Ok(None);
+        }
+        other => other?,
+    }
     let watch = Arc::clone(watch);
     let result = match row.state.as_str() {
         _ if row.new.kind == KIND => Box::pin(advance(engine, id)).await.map(drop),

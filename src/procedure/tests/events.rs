@@ -1,6 +1,6 @@
 //! Single events: what may follow what.
 
-use super::{small, walks::header};
+use super::{everybody, small, walks::header};
 use crate::{
     model::{Digest, PersonName, Role, RunId, Timestamp},
     procedure::{
@@ -382,5 +382,25 @@ fn keys_that_mean_nothing_on_a_kind_are_refused() {
     ] {
         let report = refused(&activity);
         assert!(report.contains(why), "{report}");
+    }
+}
+
+#[test]
+fn nobody_answers_at_a_gate_for_what_they_asked_for() {
+    for format in [1, 2, 3] {
+        let mut run = run_of(GATE);
+        advance(&mut run);
+        let people = everybody(&run.procedure);
+        let ana = PersonName::parse("ana").unwrap();
+        (run.header.format, run.header.requester) = (format, ana.clone());
+        let refused = Refusal::OwnRequest { activity: id("02"), person: ana };
+        for answer in [Answer::Yes, Answer::No] {
+            let own = answered("02", "ana", "boss", answer, "good");
+            // Nothing new of that kind is recorded, and what was recorded before it was refused still replays.
+            assert_eq!(run.admit(&own, &people), Err(refused.clone()));
+            let applied = run.clone().apply(&own, Timestamp(0));
+            assert_eq!(applied, if format < 3 { Ok(()) } else { Err(refused.clone()) });
+        }
+        run.apply(&answered("02", "luis", "hand", Answer::Yes, "good"), Timestamp(0)).unwrap();
     }
 }

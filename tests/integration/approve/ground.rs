@@ -1,9 +1,13 @@
 //! A project whose production waits at a gate; no server is needed for it, and none is asked.
 
 use esclusa::{
+    approval::Judged,
     backup::{BackupId, VerifiedBackupRecord},
     document::{Diagnostics, Files as _, Source},
-    executor::{self, Journal, Loaded, Opening, ProjectFiles, Shown, ShownStep, Site, Wanted, Watch},
+    executor::journal::Extra,
+    executor::{
+        self, ExecutorError, Journal, Loaded, Opening, ProjectFiles, Shown, ShownStep, Site, Wanted, Watch,
+    },
     inventory::{parse_inventory, parse_people, parse_project},
     model::{Digest, EnvironmentName, PersonName, RunId, ServerName, StepId, Timestamp, Value, canonical},
     plan::{Predicted, Prediction},
@@ -108,6 +112,16 @@ impl Ground {
     }
 
     pub async fn run(&self, site: &Site, environment: &str, to_the_end: bool) -> RunId {
+        self.try_run(site, environment, to_the_end).await.unwrap()
+    }
+
+    /// The same, where it may be refused to open one.
+    pub async fn try_run(
+        &self,
+        site: &Site,
+        environment: &str,
+        to_the_end: bool,
+    ) -> Result<RunId, ExecutorError> {
         let inputs = BTreeMap::from([("version".to_owned(), Value::plain("1.2"))]);
         let wanted = Wanted { playbook: "playbooks/notes/update.yaml".to_owned(), inputs };
         let release = executor::take_in(site, &wanted).await.unwrap();
@@ -115,20 +129,33 @@ impl Ground {
             why: Some(format!("Corrige una falla {EVIL}")),
             ..Opening::new(Goal::Change, EnvironmentName::parse(environment).unwrap())
         };
-        let id = executor::open(site, &release, opening).await.unwrap();
+        let id = executor::open(site, &release, opening).await?;
         let journal = Journal::take(site, &id, Arc::new(Silent)).await.unwrap();
         let plan = journal.run().header.plan;
         let loaded = Loaded::of(site, plan).await.unwrap();
         journal.append(predicted(site, &loaded).await).await.unwrap();
+        let gated = journal.run().header.judged.approve.is_some();
+        if gated || !to_the_end {
+            site.open_gate(&loaded, &journal).await.unwrap();
+        }
         if to_the_end {
+            let gate = journal.run().gate.clone();
+            if let Some(gate) = gate {
+                let (gate, by) = (gate.id, vec![PersonName::parse("ana").unwrap()]);
+                let event = Event::GateApproved { gate, by, signed: true, valid_until: None };
+                journal.append(event).await.unwrap();
+            }
             for event in passed(&loaded) {
                 journal.append(event).await.unwrap();
             }
-        } else {
-            site.open_gate(&loaded, &journal).await.unwrap();
+            // As the program ends a run: what its plan asks for is in force from now on.
+            let judged = Judged::planned(&loaded.plan.policy, loaded.plan.environment_kind);
+            let extra = Extra { policy: Some(canonical(&judged).unwrap()), ..Extra::default() };
+            let ended = Event::Ended { exit: 0, words: "done".to_owned(), how: None };
+            journal.append_with(vec![ended], extra).await.unwrap();
         }
         journal.release().await;
-        id
+        Ok(id)
     }
 
     /// A run of production that failed, took two seconds to put back what was there, and says of itself
@@ -276,7 +303,6 @@ fn passed(loaded: &Loaded) -> Vec<Event> {
         Event::ServicesStarting,
         Event::ServicesStarted,
         Event::ChecksPassed { findings: vec![finding.clone(), finding] },
-        Event::Ended { exit: 0, words: "done".to_owned(), how: None },
     ]
 }
 

@@ -3,10 +3,10 @@
 use super::ground::{
     Ground, a_run, ends, environment, events, lease, open_run, open_run_in, put_documents, server,
 };
-use esclusa::model::{Digest, PersonName, Role, RunId, SystemName};
+use esclusa::model::{Digest, PersonName, Role, RunId, Server, SystemName, canonical};
 use esclusa::store::{
     Append, BackupFilter, BackupMark, BackupRow, Claimed, Lease, LedgerError, Message, NewDecision, NewGate,
-    RunFilter, Store, StoreError, Taken,
+    NewRun, RunFilter, RunRow, Store, StoreError, Taken,
 };
 
 pub async fn a_store_is_made_once_and_keeps_its_id(ground: &Ground) {
@@ -30,7 +30,7 @@ pub async fn a_newer_format_is_refused(ground: &Ground) {
     ground.tamper(&["UPDATE meta SET value = '99' WHERE key = 'format'"]).await.unwrap();
     for refused in [Store::open(ground.location()).await, Store::create(ground.location()).await] {
         let error = refused.unwrap_err();
-        assert!(matches!(error, StoreError::NewerFormat { found: 99, known: 1 }), "{error:?}");
+        assert!(matches!(error, StoreError::NewerFormat { found: 99, known: 2 }), "{error:?}");
     }
 }
 
@@ -51,7 +51,7 @@ pub async fn a_run_is_opened_found_and_listed(ground: &Ground) {
         assert!(store.find_run(hostile).await.is_err(), "{hostile}");
     }
     assert!(matches!(store.find_run("ffffffff").await, Err(StoreError::NoRun { .. })));
-    let ids = |runs: Vec<esclusa::store::RunRow>| runs.into_iter().map(|run| run.new.id).collect::<Vec<_>>();
+    let ids = |runs: Vec<RunRow>| runs.into_iter().map(|run| run.new.id).collect::<Vec<_>>();
     let all = store.runs(&RunFilter::default()).await.unwrap();
     assert_eq!(ids(all), [second.new.id.clone(), first.new.id.clone()]);
     let filter = RunFilter { environment: Some(environment("test")), ..RunFilter::default() };
@@ -272,6 +272,87 @@ pub async fn claims_survive_a_crash_and_end_with_the_run(ground: &Ground) {
     assert_eq!(store.claim(&other, &place).await.unwrap(), Claimed::Ok);
     let claimed = store.ledger().await.unwrap().iter().filter(|row| row.entry.kind == "claimed").count();
     assert_eq!(claimed, 2);
+}
+
+/// A server at this address, with these pinned keys.
+fn machine(name: &str, address: &str, keys: &[&str]) -> Server {
+    let text = format!(
+        "{{\"name\":\"{name}\",\"address\":\"{address}\",\"become\":\"sudo\",\"host_keys\":{keys:?},\"groups\":[],\"variables\":{{}}}}"
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A run in `place` whose plan touches this server.
+async fn on_machine(store: &Store, place: &str, server: &Server) -> RunRow {
+    put_documents(store).await;
+    let text =
+        format!("{{\"servers\":{{\"{0}\":{{\"server\":{1}}}}}}}", server.name, canonical(server).unwrap());
+    let plan = Digest::of(text.as_bytes());
+    store.put_document("plan", plan, &text).await.unwrap();
+    store.note_machines(plan, [server].into_iter()).await.unwrap();
+    store.open_run(NewRun { plan, ..a_run(place) }).await.unwrap()
+}
+
+pub async fn a_machine_belongs_to_one_run_whatever_it_is_called(ground: &Ground) {
+    let store = ground.store().await;
+    let first =
+        on_machine(&store, "production", &machine("wiki", "Wiki.example.org", &["ssh-ed25519 A"])).await;
+    let taken = lease(&store, &first, "one").await;
+    let wiki = [server("production", "wiki")];
+    assert_eq!(store.claim(&taken, &wiki).await.unwrap(), Claimed::Ok);
+    assert_eq!(store.claim(&taken, &wiki).await.unwrap(), Claimed::Ok, "claiming again changes nothing");
+    let (address, key) =
+        (machine("old", "wiki.example.org", &[]), machine("old", "10.0.0.9", &["ssh-ed25519 A"]));
+    for other in [address, key] {
+        let other = on_machine(&store, "staging", &other).await;
+        let other = lease(&store, &other, "two").await;
+        let old = [server("staging", "old")];
+        let held = store.claim(&other, &old).await.unwrap();
+        let Claimed::HeldBy { run, environment: place, server: name, .. } = held else { panic!("{held:?}") };
+        assert_eq!((run, place, name.as_str()), (first.new.id.clone(), environment("production"), "wiki"));
+        assert_eq!(store.claims().await.unwrap().len(), 1, "nothing was claimed");
+    }
+    let third = on_machine(&store, "staging", &machine("new", "10.0.0.9", &["ssh-ed25519 B"])).await;
+    let third = lease(&store, &third, "three").await;
+    assert_eq!(store.claim(&third, &[server("staging", "new")]).await.unwrap(), Claimed::Ok);
+    store.append(&taken, ends("succeeded", 0)).await.unwrap();
+    let fourth = on_machine(&store, "staging", &machine("old", "wiki.example.org", &[])).await;
+    let fourth = lease(&store, &fourth, "four").await;
+    assert_eq!(store.claim(&fourth, &[server("staging", "old")]).await.unwrap(), Claimed::Ok);
+}
+
+/// What the database held before machines were: the same, without format 2.
+const FORMAT_1: &[&str] = &[
+    "DROP TABLE claimed_machines",
+    "DROP TABLE machines",
+    "DROP INDEX runs_by_plan",
+    "UPDATE meta SET value = '1' WHERE key = 'format'",
+];
+
+pub async fn a_store_of_format_1_learns_its_machines(ground: &Ground) {
+    let store = ground.store().await;
+    let (ended, held) =
+        (machine("w", "W.example", &["ssh-ed25519 A", "ssh-rsa R"]), machine("x", "10.0.0.2", &[]));
+    let first = on_machine(&store, "production", &ended).await;
+    let taken = lease(&store, &first, "one").await;
+    store.append(&taken, ends("succeeded", 0)).await.unwrap();
+    let second = on_machine(&store, "test", &held).await;
+    let taken = lease(&store, &second, "two").await;
+    store.claim(&taken, &[server("test", "x")]).await.unwrap();
+    store.close().await;
+    ground.tamper(FORMAT_1).await.unwrap();
+    let store = Store::open(ground.location()).await.unwrap();
+    for (address, keys, known) in
+        [("w.example", &[][..], true), ("1.2.3.4", &["ssh-rsa R"], true), ("1.2.3.4", &["ssh-rsa S"], false)]
+    {
+        let found = store.environments_of([machine("new", address, keys)].iter()).await.unwrap();
+        assert_eq!(found.contains(&environment("production")), known, "{address} {keys:?}");
+    }
+    let third = on_machine(&store, "other", &machine("y", "10.0.0.2", &[])).await;
+    let third = lease(&store, &third, "three").await;
+    assert!(matches!(store.claim(&third, &[server("other", "y")]).await.unwrap(), Claimed::HeldBy { .. }));
+    let changed = ground.by_hand(&["DELETE FROM machines"], false).await;
+    assert!(changed.is_err());
 }
 
 pub async fn claims_are_all_or_none(ground: &Ground) {

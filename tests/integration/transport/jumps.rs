@@ -56,7 +56,10 @@ async fn many_servers_share_one_connection_to_each_jump_server() {
         assert_eq!(one(session, ask("echo there")).await.text(), "there\n");
         let mut sink = Vec::new();
         let script = Script::new("head -c 3000000 /dev/zero");
-        assert_eq!(session.download(&RunAs::Login, &script, &mut sink).await.unwrap().bytes, 3_000_000);
+        assert_eq!(
+            session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink).await.unwrap().bytes,
+            3_000_000
+        );
         let port = places[0].server.port.unwrap();
         use tokio::io::AsyncReadExt as _;
         let mut banner = [0; 4];
@@ -361,7 +364,7 @@ async fn a_stream_that_waits_behind_a_jump_server_stops_nobody_else() {
     let (go, stopped) = tokio::sync::watch::channel(false);
     let mut sink = Slow { taken: 0, go: stopped };
     let script = Script::new("head -c 60000000 /dev/zero");
-    let stream = session.download(&RunAs::Login, &script, &mut sink);
+    let stream = session.download(&RunAs::Login, &script, NO_LIMITS, &mut sink);
     let work = async {
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(6) {

@@ -31,7 +31,7 @@ async fn a_stream_is_what_its_script_writes_and_not_what_the_login_prints() {
     };
     let session = place.connect().await.unwrap();
     let mut sink = Vec::new();
-    session.download(&RunAs::Login, &Script::new("printf data"), &mut sink).await.unwrap();
+    session.download(&RunAs::Login, &Script::new("printf data"), NO_LIMITS, &mut sink).await.unwrap();
     assert_eq!(String::from_utf8_lossy(&sink), "data");
     let answer = session.feed(&RunAs::Login, &Script::new("cat"), &mut &b"fed"[..]).await.unwrap();
     assert_eq!(answer.text(), "fed");
