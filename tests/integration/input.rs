@@ -151,7 +151,7 @@ activities:
 fn every_fault_of_every_file_is_told_in_one_call() {
     let desk = Desk::new();
     desk.edit("people.yaml", "    mail: ana@example.org\n", "    mail: ana@example.org\n    key: x\n");
-    desk.edit("inventory.yaml", "become: sudo", "become: doas\n        password: nope");
+    desk.edit("inventory.yaml", "become: sudo", "become: pkexec\n        password: nope");
     desk.edit("playbooks/notes/system.yaml", "title:", "titel:");
     desk.edit("playbooks/notes/backup.yaml", "keep:", "keeps:");
     desk.edit("playbooks/notes/update.yaml", "mode: ", "mod: ");
@@ -172,7 +172,7 @@ fn every_fault_of_every_file_is_told_in_one_call() {
         .collect();
     for (file, message) in [
         ("people.yaml", "unknown key `key`"),
-        ("inventory.yaml", "`become` cannot be `doas`"),
+        ("inventory.yaml", "`become` cannot be `pkexec`"),
         ("inventory.yaml", "unknown secret `nope`"),
         ("playbooks/notes/system.yaml", "unknown key `titel`"),
         ("playbooks/notes/backup.yaml", "unknown key `keeps`"),
@@ -380,7 +380,7 @@ fn roles_of_which_each_must_sign_are_told_apart_from_any_of_several() {
     let listed = desk.run(&["do", "latest", "--fields", "--lang", "en"]).expect(0).out;
     assert!(listed.contains("professional and director, each of them"), "{listed}");
     let listed = desk.run(&["do", "latest", "--fields", "--lang", "es"]).expect(0).out;
-    assert!(listed.contains("professional y director, cada uno"), "{listed}");
+    assert!(listed.contains("profesional y director, cada uno"), "{listed}");
 }
 
 #[test]

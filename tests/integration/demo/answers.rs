@@ -116,7 +116,7 @@ fn what_has_no_junit_form_is_refused_before_anything_is_done() {
     ] {
         let said = stage.project(&[words, &["--format", "junit"]].concat());
         said.ends_with(2);
-        said.says("`--format junit` is for runs and checks");
+        said.says("cannot be written as `junit`");
         assert_eq!(said.stdout, "", "{words:?}");
     }
     for words in [&["show", &run][..], &["check", "notes", "--env", "test"]] {

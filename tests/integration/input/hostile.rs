@@ -58,12 +58,12 @@ fn a_start_in_the_place_of_a_file_is_refused() {
 #[test]
 fn a_state_that_cannot_be_written_is_told_with_its_cause_and_a_next_step() {
     let desk = Desk::new();
-    // Nothing can be made below `/proc`, whoever asks.
-    desk.edit("esclusa.yaml", "depot: state/depot", "depot: /proc/depot");
+    // Nothing can be made below a file, whoever asks.
+    desk.edit("esclusa.yaml", "depot: state/depot", "depot: people.yaml/depot");
     let ended = desk.run(&["plan", "notes/update", "--env", "test", "-i", "version=1.0"]);
     assert_eq!(ended.code, 1, "{}", ended.err);
-    assert!(ended.err.contains("/proc/depot") && ended.err.contains("os error"), "{}", ended.err);
-    desk.edit("esclusa.yaml", "sqlite:state/esclusa.db", "sqlite:/proc/esclusa.db");
+    assert!(ended.err.contains("people.yaml/depot") && ended.err.contains("os error"), "{}", ended.err);
+    desk.edit("esclusa.yaml", "sqlite:state/esclusa.db", "sqlite:people.yaml/esclusa.db");
     let ended = desk.run(&["plan", "notes/update", "--env", "test", "-i", "version=1.0"]);
     assert_eq!(ended.code, 1, "{}", ended.err);
     assert!(ended.err.contains("hint:"), "{}", ended.err);

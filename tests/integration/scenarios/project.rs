@@ -99,7 +99,10 @@ impl Project {
         );
         let recipients = ["control", "recovery"].map(|holder| {
             let (identity, recipient) = esclusa::vault::generate_identity();
-            project.write(&format!("keys/{holder}.age"), &format!("{}\n", secret_text(&identity)));
+            let key = format!("keys/{holder}.age");
+            project.write(&key, &format!("{}\n", secret_text(&identity)));
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            fs::set_permissions(project.path(&key), private).unwrap();
             recipient
         });
         project.write_project(&recipients.join(", "), &[]);
