@@ -176,6 +176,10 @@ impl ExecutorError {
                       `esclusa doctor` looks at everything"
                     .to_owned(),
             }),
+            Self::Store(StoreError::Location { .. }) => Some(
+                "look at `database` in esclusa.yaml: the file's folder must be one, and this account must be able to write there"
+                    .to_owned(),
+            ),
             _ => disk(self),
         }
     }
