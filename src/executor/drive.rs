@@ -132,6 +132,9 @@ impl<'a> Driver<'a> {
         let mut waited = Duration::ZERO;
         loop {
             let run = self.journal.run().clone();
+            if run.claimed {
+                fleet.hold();
+            }
             let evidence = self.evidence(&run).await?;
             let effect = decide(&run, &evidence);
             if self.interrupt.asked()

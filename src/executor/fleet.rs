@@ -6,7 +6,14 @@ use crate::{
     plan::Plan,
     transport::{Frame, Session, TransportError},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// How long a lost server is tried again before the run stops: a line that is cut for some seconds
@@ -25,6 +32,8 @@ pub struct Fleet<'a> {
     site: &'a Site,
     plan: &'a Plan,
     guard: Option<u64>,
+    /// The servers are claimed: from now on they are held for `guard`.
+    holds: AtomicBool,
     sessions: Mutex<BTreeMap<ServerName, Slot>>,
 }
 
@@ -32,13 +41,19 @@ impl<'a> Fleet<'a> {
     /// Connections that only ask.
     #[must_use]
     pub fn asking(site: &'a Site, plan: &'a Plan) -> Self {
-        Self { site, plan, guard: None, sessions: Mutex::default() }
+        Self { site, plan, guard: None, holds: AtomicBool::new(false), sessions: Mutex::default() }
     }
 
-    /// Connections that may change: servers refuse them once a later epoch has been there.
+    /// Connections that may change once they [hold](Self::hold) their servers, which refuse them when a later
+    /// epoch has been there. Until then they only ask: another run may be at work.
     #[must_use]
     pub fn changing(site: &'a Site, plan: &'a Plan, epoch: u64) -> Self {
-        Self { site, plan, guard: Some(epoch), sessions: Mutex::default() }
+        Self { guard: Some(epoch), ..Self::asking(site, plan) }
+    }
+
+    /// Holds the servers from now on: only for a run that has claimed them.
+    pub fn hold(&self) {
+        self.holds.store(true, Ordering::Relaxed);
     }
 
     /// The session of a server; connects where there is none, or the old one is lost.
@@ -46,6 +61,7 @@ impl<'a> Fleet<'a> {
         let slot = Arc::clone(self.sessions.lock().await.entry(name.clone()).or_default());
         let mut slot = slot.lock().await;
         if let Some(session) = slot.as_ref().filter(|session| !session.is_closed()) {
+            self.guard(session).await?;
             return Ok(Arc::clone(session));
         }
         let server = &self
@@ -95,10 +111,21 @@ impl<'a> Fleet<'a> {
                 session = self.log_in(server, &mut approach).await?;
             }
         }
-        if let Some(epoch) = self.guard {
-            session.guard(self.site.store.id(), epoch, false).await?;
-        }
+        self.guard(&session).await?;
         Ok(session)
+    }
+
+    /// Takes the server for this run, unless that was done or is not to be done yet.
+    async fn guard(&self, session: &Session) -> Result<(), TransportError> {
+        match self.guard {
+            Some(_) if session.is_guarded() => Ok(()),
+            Some(epoch) if self.holds.load(Ordering::Relaxed) => {
+                session.guard(self.site.store.id(), epoch, false).await
+            }
+            // Known before anybody decides about a change that could not be made.
+            Some(_) => session.refuse_other_store(self.site.store.id()).await,
+            None => Ok(()),
+        }
     }
 
     /// Where nothing that was configured opens a server, a person at the keyboard may.

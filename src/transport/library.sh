@@ -339,6 +339,12 @@ e_forget() {
   e_note "$1" 0 ''
 }
 
+# e_holder NUMBER: the store and the epoch that hold this server.
+e_holder() {
+  e_g=
+  read -r e_g 2>/dev/null <"$E_S/guard"
+  e_note "$1" 0 "$e_g"
+}
 # e_guard NUMBER STORE EPOCH ADOPT SERVER: takes the server, unless a later one has it.
 e_guard() {
   if command -v flock >/dev/null 2>&1; then

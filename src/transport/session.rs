@@ -278,6 +278,24 @@ impl Session {
         Ok(())
     }
 
+    /// Asks to which store the server belongs, and takes nothing.
+    ///
+    /// # Errors
+    /// [`TransportError::OtherStore`] where it is another one than `store_id`.
+    pub async fn refuse_other_store(&self, store_id: &str) -> Result<(), TransportError> {
+        let raw = self.ask(&RunAs::Login, GRACE, text::holder).await?;
+        let held = protocol::refusal(&self.server.name, &raw.stdout, None);
+        if held.store.is_empty() || held.store == store_id {
+            return Ok(());
+        }
+        Err(TransportError::OtherStore { server: self.server.name.clone(), held: held.store })
+    }
+
+    /// Whether [`guard`](Self::guard) has taken the server for this session.
+    pub fn is_guarded(&self) -> bool {
+        self.holding.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_some()
+    }
+
     /// Takes the server for a store and an epoch: needed before the first change. What an older
     /// session for the same server name left running is ended, apart from units.
     ///

@@ -103,6 +103,10 @@ pub(super) fn guard(number: u64, store: &str, epoch: u64, adopt: bool, server: &
     format!("e_guard {number} {} {epoch} {} {}\n", quote(store), u8::from(adopt), quote(server))
 }
 
+pub(super) fn holder(number: u64) -> String {
+    format!("e_holder {number}\n")
+}
+
 pub(super) fn room(number: u64, digest: &str, account: &str) -> String {
     format!("e_room {number} {} {}\n", quote(digest), quote(account))
 }

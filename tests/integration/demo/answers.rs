@@ -213,3 +213,25 @@ fn a_handler_that_another_servers_change_notifies_is_predicted_and_run() {
     let (_, plan) = json(&stage, &[&["plan"], &words[..]].concat());
     assert!(!plan.to_string().contains("\"reload\""), "{plan}");
 }
+
+#[test]
+fn a_run_that_another_keeps_from_its_servers_ends_at_once_and_does_not_disturb_it() {
+    let (stage, run) = waiting();
+    stage.project(&["cancel", &run, "--reason", "another test"]).ends_with(0);
+    let playbook = "kind: maintenance\nsystem: notes\ntitle: Slow\nsteps:\n  - name: Take a while\n    at: web\n    \
+        command: {run: [sh, -c, \"echo begun >>{{ root }}/lib/slow; sleep 8; echo done >>{{ root }}/lib/slow\"], repeatable: true}\n";
+    std::fs::write(stage.path().join("playbooks/notes/maintenance.yaml"), playbook).unwrap();
+    let words = ["-C", stage.dir(), "run", "notes/maintenance", "--env", "test"];
+    let mut first = Stage::command(&words).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let slow = stage.root("test").join("lib/slow");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !slow.exists() {
+        assert!(std::time::Instant::now() < until, "the first run does not begin");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let second = stage.project(&["run", "notes/maintenance", "--env", "test"]);
+    second.ends_with(14);
+    second.says("server `notes-test` is claimed by run ");
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    assert_eq!(std::fs::read_to_string(slow).unwrap(), "begun\ndone\n");
+}
