@@ -302,9 +302,13 @@ impl<'a> Driver<'a> {
     }
 
     async fn server_lost(&self, error: &crate::transport::TransportError) -> Result<(), ExecutorError> {
-        let server = self.loaded.plan.servers.keys().next().cloned();
+        // Its words name the server that was lost.
+        let words = error.to_string();
+        let servers = &self.loaded.plan.servers;
+        let named = servers.keys().find(|server| words.contains(&format!("`{server}`")));
+        let server = named.or_else(|| servers.keys().next()).cloned();
         let Some(server) = server else { return Err(ExecutorError::input("the plan has no server")) };
-        self.journal.append(Event::ServerLost { server, words: error.to_string(), hint: error.hint() }).await
+        self.journal.append(Event::ServerLost { server, words, hint: error.hint() }).await
     }
 
     async fn predict(&self, fleet: &Fleet<'_>) -> Result<(), ExecutorError> {
