@@ -945,17 +945,24 @@ async fn who_cannot_be_reached_was_not_touched() {
     assert!(matches!(error, TransportError::Unreachable { .. }), "{error}");
 }
 
+/// The least time that one of several commands took.
+async fn quickest(session: &Session, commands: usize) -> Duration {
+    let mut quickest = Duration::MAX;
+    for _ in 0..commands {
+        let started = Instant::now();
+        one(session, ask("true")).await;
+        quickest = quickest.min(started.elapsed());
+    }
+    quickest
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_commands_do_not_wait_for_nagle() {
     for place in places().await {
         let session = place.connect().await.unwrap();
-        let started = Instant::now();
-        for _ in 0..50 {
-            one(&session, ask("true")).await;
-        }
-        // Nagle and delayed acknowledgements would cost 40 ms each on top: two seconds.
-        let each = started.elapsed() / 50;
-        assert!(each < Duration::from_millis(35), "{each:?}");
+        // Nagle and delayed acknowledgements would cost each of them 40 ms on top; a busy machine does not.
+        let quickest = quickest(&session, 50).await;
+        assert!(quickest < Duration::from_millis(35), "{quickest:?}");
     }
 }
 
@@ -1312,11 +1319,8 @@ async fn a_server_behind_others_is_reached_through_each_of_them() {
         Session::connect(&place.server, &through(&[&jump]), &Credentials::default(), &place.options)
             .await
             .unwrap();
-    let started = Instant::now();
-    for _ in 0..20 {
-        one(&session, ask("true")).await;
-    }
-    assert!(started.elapsed() / 20 < Duration::from_millis(40), "{:?}", started.elapsed() / 20);
+    let quickest = quickest(&session, 20).await;
+    assert!(quickest < Duration::from_millis(40), "{quickest:?}");
     let mut sink = Vec::new();
     let script = Script::new("head -c 5000000 /dev/zero");
     assert_eq!(
