@@ -13,6 +13,7 @@ fn a_server_that_nobody_uses_stops_by_itself_with_what_runs_on_it() {
     stage.esclusa(&["demo", "--stop", "--dir", stage.dir()]).ends_with(0);
     let folder = stage.path().join("servers/production");
     let port: u16 = std::fs::read_to_string(folder.join("port")).unwrap().trim().parse().unwrap();
+    let notes: u16 = std::fs::read_to_string(folder.join("notes-port")).unwrap().trim().parse().unwrap();
     let words = ["demo-process", "server", "--idle", "3s", "--folder", folder.to_str().unwrap()];
     let mut server = Stage::command(&words).env("HOME", stage.home("production")).spawn().unwrap();
     let begun = Instant::now();
@@ -21,9 +22,9 @@ fn a_server_that_nobody_uses_stops_by_itself_with_what_runs_on_it() {
         if let Some(status) = server.try_wait().unwrap() {
             break status;
         }
-        if seen.is_zero() && TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        // What was stopped with the server runs again.
+        if seen.is_zero() && TcpStream::connect(("127.0.0.1", notes)).is_ok() {
             seen = begun.elapsed();
-            // What was stopped with the server runs again.
             assert!(stage.page().contains("version 2"), "{}", stage.page());
         }
         assert!(begun.elapsed() < Duration::from_secs(60), "it still runs");
@@ -32,7 +33,6 @@ fn a_server_that_nobody_uses_stops_by_itself_with_what_runs_on_it() {
     assert!(status.success() && !seen.is_zero(), "{status}, seen after {seen:?}");
     assert!(begun.elapsed() >= Duration::from_secs(3));
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-    let notes: u16 = std::fs::read_to_string(folder.join("notes-port")).unwrap().trim().parse().unwrap();
     assert!(TcpStream::connect(("127.0.0.1", notes)).is_err(), "the service went with its server");
 }
 
